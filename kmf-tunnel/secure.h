@@ -1,0 +1,106 @@
+// DTLS 1.2 for tunnels over the datagram BIO: both roles, certificates both ways, stateless cookies
+// at the server. No sockets, no messages: datagrams in and out, plaintext records up.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kmf-tunnel/credentials.h"
+#include "kmf-tunnel/datagram_bio.h"
+#include "kmf-tunnel/identity.h"
+#include "kmf-tunnel/message.h"
+#include "kmf-tunnel/openssl_ptr.h"
+
+namespace mdd::tunnel {
+
+// What all tunnels of one end share: certificate, key, CA, pins, and the server's cookie secret.
+// Read-only once made.
+class SecureContext {
+  public:
+    // Throws std::runtime_error, a sentence that names the file, when a file cannot be read or key
+    // and certificate do not belong together.
+    SecureContext(Role role, const Credentials& credentials);
+
+    Role role() const { return role_; }
+    SSL_CTX* native() const { return context_.get(); }
+    const std::vector<Sha256>& pins() const { return pins_; }
+    srtp::Bytes cookie_secret() const { return cookie_secret_.bytes(); }
+
+  private:
+    Role role_;
+    SslCtxPtr context_;
+    std::vector<Sha256> pins_;
+    srtp::Secret<32> cookie_secret_;
+};
+
+// One DTLS association. One thread; not movable, OpenSSL keeps its address.
+class Secure {
+  public:
+    enum class State : std::uint8_t { listening, handshaking, up, down };
+    enum class Failure : std::uint8_t {
+        none,
+        closed_by_peer,
+        refused_by_us,
+        refused_by_peer,
+        handshake_failed
+    };
+    using Sink = std::function<void(srtp::Bytes plaintext)>;
+
+    // A server starts in `listening`, a client in `handshaking` (and sends nothing before start()).
+    explicit Secure(const SecureContext& context);
+    Secure(const Secure&) = delete;
+    Secure& operator=(const Secure&) = delete;
+
+    // Client: sends the ClientHello.
+    void start();
+    // Takes one datagram; every application record in it goes to `sink`, and its buffer is wiped
+    // afterwards. `peer` (1 to 64 bytes) is what a listening server binds its cookie to.
+    void on_datagram(srtp::Bytes datagram, srtp::Bytes peer, const Sink& sink);
+    // Repeats the last flight if OpenSSL's timer has run out.
+    void on_time();
+    // Time to OpenSSL's next repeat, by its own clock; nullopt when none is armed.
+    std::optional<std::chrono::microseconds> time_to_repeat() const;
+    // One record. False when not up, empty or longer than kMaxRecordBytes.
+    bool send(srtp::Bytes plaintext);
+    void shutdown();
+
+    // Datagrams to transmit, oldest first.
+    std::optional<std::vector<std::uint8_t>> next_datagram();
+
+    State state() const { return state_; }
+    Failure failure() const { return failure_; }
+    // One line on why it is down, without secrets.
+    const std::string& failure_text() const { return failure_text_; }
+    // Set once up.
+    const std::optional<PeerIdentity>& peer() const { return peer_; }
+
+  private:
+    friend struct SecureCallbacks;
+
+    void listen();
+    void handshake();
+    void read_records(const Sink& sink);
+    void fail(int ssl_result);
+    void come_up();
+
+    const SecureContext& context_;
+    DatagramPort port_;
+    std::deque<std::vector<std::uint8_t>> outbox_;
+    SslPtr ssl_;
+    State state_;
+    Failure failure_ = Failure::none;
+    std::string failure_text_;
+    std::string certificate_error_;  // set by our check of the peer's certificate
+    std::optional<PeerIdentity> peer_;
+    std::vector<std::uint8_t> cookie_peer_;
+    srtp::Secret<kMaxRecordBytes> plaintext_;
+};
+
+}  // namespace mdd::tunnel
