@@ -24,7 +24,7 @@ class RtpView {
     std::uint32_t timestamp() const { return load_be32(packet_.data() + 4); }
     std::uint32_t ssrc() const { return load_be32(packet_.data() + 8); }
 
-    // Header as on the wire: fixed part, CSRCs and extension block. It is the AAD of the outer layer (RFC 7714 §9.2).
+    // Header as on the wire: fixed part, CSRCs and extension block. It is the AAD of the outer layer (RFC 7714 §8.2).
     Bytes header() const { return packet_.first(header_bytes_); }
     std::size_t header_bytes() const { return header_bytes_; }
     // Everything behind the header.

@@ -1,0 +1,212 @@
+// AES-GCM by IPsec-MB's direct (not job) functions. They are stateless, so keys and this file's
+// function table are shared by all cores. Not the key derivation, and no knowledge of packets
+// beyond the two nonce layouts.
+#include "dataplane/srtp/aead.h"
+
+// Without this the header declares names that clash with OpenSSL's wherever both meet.
+#define NO_COMPAT_IMB_API_053
+#include <intel-ipsec-mb.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "dataplane/srtp/ipsec_mb.h"
+#include "dataplane/srtp/nonce_ledger.h"
+
+namespace mdd::srtp {
+namespace {
+
+// What is left of the 200 KiB manager for the hot path, in one cache line.
+struct alignas(64) CodePath {
+    aes_gcm_enc_dec_t seal_128 = nullptr;
+    aes_gcm_enc_dec_t seal_256 = nullptr;
+    aes_gcm_enc_dec_t open_128 = nullptr;
+    aes_gcm_enc_dec_t open_256 = nullptr;
+    aes_gcm_pre_t expand_128 = nullptr;
+    aes_gcm_pre_t expand_256 = nullptr;
+};
+
+CodePath g_path;               // written by aead_start() before threads start, read by all
+IMB_MGR* g_manager = nullptr;  // likewise; lives as long as the process
+IMB_ARCH g_arch = IMB_ARCH_NONE;
+
+// The library's structure is spelled as bytes in aead.h, so that its header stays out of ours.
+const gcm_key_data* as_key_data(const std::uint8_t* expanded) {
+    return reinterpret_cast<const gcm_key_data*>(expanded);
+}
+
+bool equal_tags(const std::uint8_t* a, const std::uint8_t* b) {
+    std::uint64_t x[2];
+    std::uint64_t y[2];
+    static_assert(sizeof x == kTagBytes);
+    std::memcpy(x, a, sizeof x);
+    std::memcpy(y, b, sizeof y);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
+[[noreturn]] void fail_self_test(const char* what) {
+    std::fprintf(stderr,
+                 "aead self-test: %s does not match RFC 7714 section 16; the IPsec-MB library "
+                 "cannot be used\n",
+                 what);
+    std::abort();
+}
+
+constexpr std::uint8_t kTestKey[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                                       11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                                       22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+constexpr char kTestSalt[] = "Quid pro quo";
+constexpr char kTestText[] = "Gallia est omnis divisa in partes tres";
+constexpr std::size_t kTestTextBytes = sizeof kTestText - 1;
+constexpr std::uint8_t kTestHeader[] = {0x80, 0x40, 0xf1, 0x7b, 0x80, 0x41,
+                                        0xf8, 0xd3, 0x55, 0x01, 0xa0, 0xb2};
+constexpr std::uint8_t kTestSealed128[kTestTextBytes + kTagBytes] = {
+    0xf2, 0x4d, 0xe3, 0xa3, 0xfb, 0x34, 0xde, 0x6c, 0xac, 0xba, 0x86, 0x1c, 0x9d, 0x7e,
+    0x4b, 0xca, 0xbe, 0x63, 0x3b, 0xd5, 0x0d, 0x29, 0x4e, 0x6f, 0x42, 0xa5, 0xf4, 0x7a,
+    0x51, 0xc7, 0xd1, 0x9b, 0x36, 0xde, 0x3a, 0xdf, 0x88, 0x33, 0x89, 0x9d, 0x7f, 0x27,
+    0xbe, 0xb1, 0x6a, 0x91, 0x52, 0xcf, 0x76, 0x5e, 0xe4, 0x39, 0x0c, 0xce};
+constexpr std::uint8_t kTestSealed256[kTestTextBytes + kTagBytes] = {
+    0x32, 0xb1, 0xde, 0x78, 0xa8, 0x22, 0xfe, 0x12, 0xef, 0x9f, 0x78, 0xfa, 0x33, 0x2e,
+    0x33, 0xaa, 0xb1, 0x80, 0x12, 0x38, 0x9a, 0x58, 0xe2, 0xf3, 0xb5, 0x0b, 0x2a, 0x02,
+    0x76, 0xff, 0xae, 0x0f, 0x1b, 0xa6, 0x37, 0x99, 0xb8, 0x7b, 0x7a, 0xa3, 0xdb, 0x36,
+    0xdf, 0xff, 0xd6, 0xb0, 0xf9, 0xbb, 0x78, 0x78, 0xd7, 0xa7, 0x6c, 0x13};
+
+template <std::size_t N>
+Bytes text_bytes(const char (&text)[N]) {
+    return Bytes(reinterpret_cast<const std::uint8_t*>(text), N - 1);
+}
+
+void self_test(std::size_t key_bytes, Bytes expected) {
+    const AeadKey key(Bytes(kTestKey).first(key_bytes), text_bytes(kTestSalt));
+    const auto nonce = key.rtp_nonce(0x5501a0b2, 0xf17b);
+    std::uint8_t buffer[kTestTextBytes + kTagBytes];
+    seal(key, nonce, kTestHeader, text_bytes(kTestText), buffer);
+    if (!std::equal(expected.begin(), expected.end(), buffer)) fail_self_test("a sealed packet");
+    if (!open(key, nonce, kTestHeader, buffer, buffer) ||
+        std::memcmp(buffer, kTestText, kTestTextBytes) != 0)
+        fail_self_test("an opened packet");
+    std::memcpy(buffer, expected.data(), sizeof buffer);
+    buffer[sizeof buffer - 1] ^= 1;
+    if (open(key, nonce, kTestHeader, buffer, buffer))
+        fail_self_test("the refusal of a forged tag");
+}
+
+#ifdef MDD_AUDIT
+// A MAC of the salt under the key: equal for equal (key, salt), and says nothing about either.
+std::uint64_t fingerprint_of(const std::uint8_t* expanded, bool is_256, Bytes salt) {
+    gcm_context_data context;
+    std::uint8_t tag[kTagBytes];
+    const Nonce ones{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    (is_256 ? g_path.seal_256 : g_path.seal_128)(as_key_data(expanded), &context, nullptr, nullptr,
+                                                 0, ones.data(), salt.data(), salt.size(), tag,
+                                                 kTagBytes);
+    std::uint64_t fingerprint;
+    std::memcpy(&fingerprint, tag, sizeof fingerprint);
+    return fingerprint;
+}
+#endif
+
+}  // namespace
+
+AeadKey::AeadKey(Bytes key, Bytes salt) : is_256_(key.size() == 32) {
+    static_assert(sizeof(gcm_key_data) == kExpandedBytes && alignof(gcm_key_data) <= 64);
+    (is_256_ ? g_path.expand_256 : g_path.expand_128)(
+        key.data(), reinterpret_cast<gcm_key_data*>(expanded_.data()));
+    std::copy_n(salt.begin(), kNonceBytes, salt_.begin());
+#ifdef MDD_AUDIT
+    fingerprint_ = fingerprint_of(expanded_.data(), is_256_, salt_);
+#endif
+}
+
+AeadKey::~AeadKey() {
+    wipe(expanded_.data(), expanded_.size());
+    wipe(salt_.data(), salt_.size());
+}
+
+Nonce AeadKey::rtp_nonce(std::uint32_t ssrc, std::uint64_t index) const {
+    Nonce nonce{};
+    store_be32(nonce.data() + 2, ssrc);
+    store_be32(nonce.data() + 6, static_cast<std::uint32_t>(index >> 16));
+    store_be16(nonce.data() + 10, static_cast<std::uint16_t>(index));
+    for (std::size_t i = 0; i < kNonceBytes; ++i) nonce[i] ^= salt_[i];
+    return nonce;
+}
+
+Nonce AeadKey::rtcp_nonce(std::uint32_t ssrc, std::uint32_t index) const {
+    Nonce nonce{};
+    store_be32(nonce.data() + 2, ssrc);
+    store_be32(nonce.data() + 8, index);
+    for (std::size_t i = 0; i < kNonceBytes; ++i) nonce[i] ^= salt_[i];
+    return nonce;
+}
+
+bool open(const AeadKey& key, const Nonce& nonce, Bytes aad, Bytes sealed,
+          std::uint8_t* plaintext) {
+    const auto size_bytes = sealed.size() - kTagBytes;
+    gcm_context_data context;
+    std::uint8_t tag[kTagBytes];
+    (key.is_256_ ? g_path.open_256 : g_path.open_128)(
+        as_key_data(key.expanded_.data()), &context, plaintext, sealed.data(), size_bytes,
+        nonce.data(), aad.data(), aad.size(), tag, kTagBytes);
+    // In place only the ciphertext has been overwritten, not the tag behind it.
+    return equal_tags(tag, sealed.data() + size_bytes);
+}
+
+void seal(const AeadKey& key, const Nonce& nonce, Bytes aad, Bytes plaintext,
+          std::uint8_t* sealed) {
+#ifdef MDD_AUDIT
+    nonce_ledger::record(key.fingerprint_, nonce, aad, plaintext);
+#endif
+    gcm_context_data context;
+    (key.is_256_ ? g_path.seal_256 : g_path.seal_128)(
+        as_key_data(key.expanded_.data()), &context, sealed, plaintext.data(), plaintext.size(),
+        nonce.data(), aad.data(), aad.size(), sealed + plaintext.size(), kTagBytes);
+}
+
+AeadStart aead_start() {
+    if (g_manager != nullptr) return AeadStart::ok;
+    IMB_MGR* manager = alloc_mb_mgr(0);
+    if (manager == nullptr) return AeadStart::no_aes;
+    IMB_ARCH arch = IMB_ARCH_NONE;
+    init_mb_mgr_auto(manager, &arch);
+    constexpr auto kNeeded = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
+    // Below SSE there is only the emulation of AES, neither fast nor constant in time.
+    if (imb_get_errno(manager) != 0 || arch < IMB_ARCH_SSE ||
+        (manager->features & kNeeded) != kNeeded) {
+        free_mb_mgr(manager);
+        return AeadStart::no_aes;
+    }
+    g_path = {manager->gcm128_enc, manager->gcm256_enc, manager->gcm128_dec,
+              manager->gcm256_dec, manager->gcm128_pre, manager->gcm256_pre};
+    g_manager = manager;
+    g_arch = arch;
+    self_test(16, kTestSealed128);
+    self_test(32, kTestSealed256);
+    return AeadStart::ok;
+}
+
+IMB_MGR* ipsec_mb_manager() {
+    return g_manager;
+}
+
+std::string_view aead_code_path() {
+    switch (g_arch) {
+        case IMB_ARCH_SSE:
+            return "SSE";
+        case IMB_ARCH_AVX:
+            return "AVX";
+        case IMB_ARCH_AVX2:
+            return "AVX2";
+        case IMB_ARCH_AVX512:
+            return "AVX512";
+        default:
+            return "none";
+    }
+}
+
+std::string_view aead_library_version() {
+    return imb_get_version_str();
+}
+
+}  // namespace mdd::srtp
