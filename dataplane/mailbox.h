@@ -1,0 +1,166 @@
+// What passes between the control thread and one worker: commands down, acknowledged commands and
+// notices up. Three bounded queues, one producer and one consumer each. Control allocates and frees
+// everything; the worker only links.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <variant>
+
+#include "dataplane/spsc_queue.h"
+#include "dataplane/table.h"
+
+namespace mdd {
+
+// --- Commands: control to worker. Applied between bursts, in order, each acknowledged by handing
+// it back. A pointer in a command is the worker's from then on; what the worker lets go travels
+// back in the same command.
+
+struct AddConference {
+    ConferenceSlot slot;
+    std::unique_ptr<Conference> conference;
+};
+// An endpoint's place: its addresses and its owner. Replaces what stood in the slot; that comes
+// back in `member`.
+struct AddMember {
+    std::unique_ptr<Member> member;
+};
+// Keys that seal what we send to a member, on every worker; null: nothing is sent to it any more.
+// `key_start`: legs that counted under another value start afresh at ROC 0; the same value goes on
+// counting (a re-key).
+struct SetTransmitKeys {
+    ConferenceSlot conference;
+    MemberSlot member;
+    const srtp::Keyset* keys;
+    std::uint32_t key_start;
+};
+// Keys that open what a member sends, on its owner.
+struct InstallReceiveKeys {
+    ConferenceSlot conference;
+    MemberSlot member;
+    const srtp::Keyset* keys;
+};
+// Lets the older inbound keys go; `all`: the newest too, the endpoint has left. Its streams come
+// back in `streams`.
+struct RetireReceiveKeys {
+    ConferenceSlot conference;
+    MemberSlot member;
+    bool all;
+    std::vector<Stream*> streams;
+};
+// The SSRC is the member's: its stream, new or from before the member left. Owner only.
+struct GrantSsrc {
+    ConferenceSlot conference;
+    MemberSlot member;
+    Stream* stream;
+};
+// The SSRC is not the member's: `reason` is ssrc_owned or ssrc_cap. Owner only.
+struct RefuseSsrc {
+    ConferenceSlot conference;
+    MemberSlot member;
+    std::uint32_t ssrc;
+    srtp::Verdict reason;
+};
+// Where feedback about an SSRC goes; on every worker.
+struct SetSsrcOwner {
+    ConferenceSlot conference;
+    std::uint32_t ssrc;
+    MemberSlot owner;
+};
+// Pauses or resumes one receiver's copy of one stream; on the stream's owner.
+struct PauseLeg {
+    ConferenceSlot conference;
+    MemberSlot source;
+    std::uint32_t ssrc;
+    MemberSlot receiver;
+    bool paused;
+};
+// A link-layer address became known or changed; on every worker.
+struct SetNeighbour {
+    PortIndex port;
+    net::Be32 ip;
+    net::MacAddress mac;
+};
+// Sends a datagram to a member: DTLS from the KMF. `packet` holds the UDP payload and has headroom
+// for the headers.
+struct SendDatagram {
+    ConferenceSlot conference;
+    MemberSlot member;
+    rte_mbuf* packet;
+};
+// Has anything of this member verified since the last time control asked? The worker fills `heard`
+// in. Owner only.
+struct PollActivity {
+    ConferenceSlot conference;
+    MemberSlot member;
+    bool heard = false;
+};
+// Asks for the link-layer address of `ip`: sends one ARP request.
+struct ProbeNeighbour {
+    PortIndex port;
+    net::Be32 ip;
+};
+
+struct Command {
+    std::variant<AddConference, AddMember, SetTransmitKeys, InstallReceiveKeys, RetireReceiveKeys,
+                 GrantSsrc, RefuseSsrc, SetSsrcOwner, PauseLeg, SetNeighbour, SendDatagram,
+                 PollActivity, ProbeNeighbour>
+        body;
+    std::uint64_t ticket = 0;  // control's own number
+};
+
+// --- Notices: worker to control. Small values; a mbuf in one is control's from then on.
+
+struct Notice {
+    enum class Kind : std::uint8_t {
+        dtls,        // a DTLS datagram: packet, payload_*, flow, port
+        ssrc_seen,   // conference, member, ssrc: a packet has verified; control grants or refuses
+        key_proved,  // conference, member, epoch, proof
+        neighbour,   // port, flow.remote.ip, mac: learnt from an ARP packet that was meant for us
+    };
+    Kind kind;
+    WorkerIndex worker = 0;
+    PortIndex port = 0;
+    srtp::Proof proof = srtp::Proof::none;
+    ConferenceSlot conference = 0;
+    MemberSlot member = 0;
+    std::uint32_t ssrc = 0;
+    std::uint64_t epoch = 0;
+    Flow flow{};
+    net::MacAddress mac{};
+    rte_mbuf* packet = nullptr;
+    std::uint16_t payload_offset = 0;
+    std::uint16_t payload_bytes = 0;
+};
+static_assert(std::is_trivially_copyable_v<Notice>);
+
+class Mailbox {
+  public:
+    explicit Mailbox(std::size_t capacity)
+        : capacity_(capacity), commands_(capacity), done_(capacity), notices_(capacity) {}
+    Mailbox(const Mailbox&) = delete;
+    Mailbox& operator=(const Mailbox&) = delete;
+    ~Mailbox();
+
+    // Control: posts a command. False: the worker is behind, the command stays the caller's.
+    bool post(std::unique_ptr<Command>& command);
+    // Control: the next command that the worker has carried out; null: none.
+    std::unique_ptr<Command> acknowledged();
+    // Control: the next notice.
+    bool next(Notice& notice) { return notices_.pop(notice); }
+
+    // Worker: the next command to carry out; null: none. It must be handed back with acknowledge().
+    Command* next_command();
+    void acknowledge(Command* command);
+    // Worker. False: control is behind; nothing was taken.
+    bool notify(const Notice& notice) { return notices_.push(notice); }
+
+  private:
+    const std::size_t capacity_;
+    std::size_t outstanding_ = 0;  // control only; keeps done_ from ever being full
+    SpscQueue<Command*> commands_;
+    SpscQueue<Command*> done_;
+    SpscQueue<Notice> notices_;
+};
+
+}  // namespace mdd

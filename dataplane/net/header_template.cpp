@@ -1,0 +1,86 @@
+// Header templates: what can be summed beforehand is summed beforehand.
+#include "dataplane/net/header_template.h"
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include "dataplane/net/checksum.h"
+
+namespace mdd::net {
+namespace {
+
+using srtp::Bytes;
+
+static_assert(std::is_trivially_copyable_v<HeaderTemplate>);
+
+constexpr std::size_t kIpAt = kEthernetBytes;
+constexpr std::size_t kIpLengthAt = kIpAt + 2, kIpChecksumAt = kIpAt + 10;
+constexpr std::size_t kUdpAt = kIpAt + kIpv4Bytes;
+constexpr std::size_t kUdpLengthAt = kUdpAt + 4, kUdpChecksumAt = kUdpAt + 6;
+constexpr std::uint8_t kProtocolUdp = 17;
+
+constexpr std::uint16_t memory_order(std::size_t host) {
+    return static_cast<std::uint16_t>(to_be(static_cast<std::uint16_t>(host)));
+}
+
+void store(std::uint8_t* at, std::uint16_t in_memory_order) {
+    std::memcpy(at, &in_memory_order, sizeof in_memory_order);
+}
+
+}  // namespace
+
+HeaderTemplate make_header_template(const MacAddress& source_mac, const MacAddress& destination_mac,
+                                    const SocketAddress& source, const SocketAddress& destination,
+                                    std::uint8_t dscp) {
+    HeaderTemplate headers;
+    std::uint8_t* h = headers.bytes.data();
+    std::copy_n(destination_mac.bytes.begin(), 6, h);
+    std::copy_n(source_mac.bytes.begin(), 6, h + 6);
+    srtp::store_be16(h + 12, 0x0800);
+
+    std::uint8_t* ip = h + kIpAt;
+    ip[0] = 0x45;
+    ip[1] = static_cast<std::uint8_t>(dscp << 2);
+    srtp::store_be16(ip + 6, 0x4000);  // DF
+    ip[8] = 64;
+    ip[9] = kProtocolUdp;
+    srtp::store_be32(ip + 12, from_be(source.ip));
+    srtp::store_be32(ip + 16, from_be(destination.ip));
+
+    std::uint8_t* udp = h + kUdpAt;
+    srtp::store_be16(udp, from_be(source.port));
+    srtp::store_be16(udp + 2, from_be(destination.port));
+
+    headers.ip_sum = partial_sum(Bytes(ip, kIpv4Bytes));
+    headers.pseudo_sum =
+        fold_sum(std::uint64_t{partial_sum(Bytes(ip + 12, 8))} + memory_order(kProtocolUdp));
+    headers.ports_sum = partial_sum(Bytes(udp, 4));
+    return headers;
+}
+
+void write_headers(const HeaderTemplate& headers, std::uint8_t* at, std::size_t udp_payload_bytes) {
+    const std::uint16_t ip_length = memory_order(udp_payload_bytes + kUdpBytes + kIpv4Bytes);
+    std::memcpy(at, headers.bytes.data(), kHeaderBytes);
+    store(at + kIpLengthAt, ip_length);
+    store(at + kIpChecksumAt,
+          static_cast<std::uint16_t>(~fold_sum(std::uint64_t{headers.ip_sum} + ip_length)));
+    store(at + kUdpLengthAt, memory_order(udp_payload_bytes + kUdpBytes));
+}
+
+void write_udp_checksum(const HeaderTemplate& headers, std::uint8_t* at,
+                        std::size_t udp_payload_bytes) {
+    const std::uint64_t udp_length = memory_order(udp_payload_bytes + kUdpBytes);
+    // The length counts twice: in the pseudo-header and in the UDP header.
+    const std::uint16_t sum = fold_sum(2 * udp_length + headers.pseudo_sum + headers.ports_sum +
+                                       partial_sum(Bytes(at + kHeaderBytes, udp_payload_bytes)));
+    store(at + kUdpChecksumAt, sum == 0xffff ? sum : static_cast<std::uint16_t>(~sum));
+}
+
+void seed_udp_checksum(const HeaderTemplate& headers, std::uint8_t* at,
+                       std::size_t udp_payload_bytes) {
+    const std::uint64_t udp_length = memory_order(udp_payload_bytes + kUdpBytes);
+    store(at + kUdpChecksumAt, fold_sum(udp_length + headers.pseudo_sum));
+}
+
+}  // namespace mdd::net

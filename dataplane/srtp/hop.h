@@ -1,0 +1,100 @@
+// One-way security context between one endpoint and us, receiving side: which keys and which index
+// a packet may have, and what a packet that verified proves about a change of keys (ownership laws
+// 4 and 6). Runs no cipher itself.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "dataplane/srtp/aead.h"
+#include "dataplane/srtp/index.h"
+#include "dataplane/srtp/keys.h"
+#include "dataplane/srtp/verdict.h"
+
+namespace mdd::srtp {
+
+// Session keys of one direction, expanded. Made by control, read-only afterwards, shared by the
+// workers of a node; whoever made it frees it once every worker has acknowledged letting go.
+// About 2.2 KiB.
+struct Keyset {
+    Keyset(const SessionKeys& keys, std::uint64_t key_epoch);
+    const Profile profile;
+    const bool is_double;
+    const std::uint64_t epoch;  // numbers the key changes of one endpoint, rising
+    const AeadKey rtp;
+    const AeadKey rtcp;
+};
+
+// Derives and expands. Not for poll cores.
+std::unique_ptr<const Keyset> make_keyset(Profile profile, const MasterKey& master,
+                                          std::uint64_t epoch);
+
+inline constexpr unsigned kReplayWindowPackets = 1024;
+
+// What the owner keeps of one inbound SSRC. One window per SSRC, not per key: otherwise one index
+// could be presented under the old and the new key and put two packets onto one outbound nonce.
+struct StreamRx {
+    ReplayWindow<kReplayWindowPackets> rtp;
+    ReplayWindow<kReplayWindowPackets> rtcp;
+};
+
+// One way in which a packet could verify.
+struct Attempt {
+    const Keyset* keys = nullptr;
+    std::uint64_t index = 0;
+    bool fresh_start = false;  // if it verifies so, the endpoint has restarted
+};
+
+// Attempts in the order to be tried; none: `refused` says why.
+struct Attempts {
+    std::array<Attempt, 3> list;
+    unsigned count = 0;
+    Verdict refused = Verdict::auth_fail;
+};
+
+// What the first packet under a new key proves.
+enum class Proof : std::uint8_t { none, rekey, restart };
+
+// Inbound keys of one endpoint: the newest, and the one before while it may still be in flight. One
+// worker's; neither copyable nor movable.
+class HopRx {
+  public:
+    HopRx() = default;
+    HopRx(const HopRx&) = delete;
+    HopRx& operator=(const HopRx&) = delete;
+
+    // `keys` is accepted at once beside the current ones; an even older set is let go. The first
+    // set of an endpoint needs no proof.
+    void install(const Keyset* keys);
+    // Lets the older set go (10 s after the proof at the latest, ownership law 6; control's timer).
+    void retire_old() { old_ = nullptr; }
+    // The endpoint has left: no packet verifies any more.
+    void clear() {
+        newest_ = old_ = nullptr;
+        proven_ = true;
+    }
+
+    bool keyed() const { return newest_ != nullptr; }
+    // False from install() until a packet has verified under the newest keys.
+    bool proven() const { return proven_; }
+    const Keyset* newest() const { return newest_; }
+
+    // Ways in which an RTP packet with `sequence` may verify. `stream` is null for an SSRC not seen
+    // before; `history`: the endpoint has sent other SSRCs before; `window`: replay window in use.
+    Attempts rtp_attempts(const StreamRx* stream, std::uint16_t sequence, bool history,
+                          unsigned window) const;
+    // Likewise for SRTCP with its explicit 31-bit index.
+    Attempts rtcp_attempts(const StreamRx* stream, std::uint32_t index, bool history,
+                           unsigned window) const;
+
+    // To be called with the attempt that verified. Tells what it proved; a restart lets the old
+    // keys go at once.
+    Proof settle(const Attempt& verified);
+
+  private:
+    const Keyset* newest_ = nullptr;
+    const Keyset* old_ = nullptr;
+    bool proven_ = true;
+};
+
+}  // namespace mdd::srtp

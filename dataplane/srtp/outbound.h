@@ -1,0 +1,52 @@
+// Outbound packet index of one SSRC under one recipient key: ours alone, starting at ROC 0, never
+// going back (ownership law 3). Runs of forwarding follow the source; a new run starts right behind
+// the highest index sent.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "dataplane/srtp/verdict.h"
+
+namespace mdd::srtp {
+
+// One leg's RTP index. 32 bytes; owned by the worker that owns the SSRC.
+class OutboundIndex {
+  public:
+    // A jump of the source past this many packets starts a new run: a larger one could mislead the
+    // receiver's ROC.
+    static constexpr std::uint64_t kMaxJump = 1u << 14;
+    // RFC 7714 §12: at most 2^48 SRTP packets per master key.
+    static constexpr std::uint64_t kLimit = std::uint64_t{1} << 48;
+
+    OutboundIndex() = default;
+    // Goes on above indexes that were used before: `next` is the first one never used.
+    explicit OutboundIndex(std::uint64_t next) : next_(next) {}
+
+    struct Placed {
+        Verdict verdict;      // accepted, run_old or key_exhausted
+        std::uint64_t index;  // valid when accepted: ROC * 2^16 + SEQ to seal with; unique for the
+                              // life of the key
+    };
+
+    // Places the source's packet with authenticated index `source`. Precondition: the caller's
+    // replay window has let each `source` through once per run. Commits: call it only for a packet
+    // that will be sealed or given up for good.
+    Placed place(std::uint64_t source);
+
+    // The next placed packet starts a new run (pause ended, source switched or restarted).
+    void end_run() { in_run_ = false; }
+
+    // Next index that has never been used; 0 while nothing was sent.
+    std::uint64_t next() const { return next_; }
+
+  private:
+    void start_run(std::uint64_t source);
+
+    std::uint64_t next_ = 0;        // one above the highest index sent
+    std::uint64_t run_source_ = 0;  // source index at which the run began
+    std::uint64_t offset_ = 0;      // out = source + offset_, modulo 2^64
+    bool in_run_ = false;
+};
+
+}  // namespace mdd::srtp

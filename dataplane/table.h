@@ -1,0 +1,165 @@
+// One worker's tables: conferences, members, streams and legs. Touched by that worker alone,
+// between bursts changed by the commands of control; knows no DPDK and no sockets. Every object is
+// allocated and freed by control.
+#pragma once
+
+#include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+#include "dataplane/net/address.h"
+#include "dataplane/net/header_template.h"
+#include "dataplane/srtp/hop.h"
+#include "dataplane/srtp/outbound.h"
+
+struct rte_mbuf;
+
+namespace mdd {
+
+using ConferenceSlot = std::uint16_t;  // index of a conference on this node
+using MemberSlot =
+    std::uint16_t;  // index of an endpoint within its conference, constant for its endpoint id
+using WorkerIndex = std::uint8_t;
+using PortIndex = std::uint8_t;
+
+// One receiver's copy of one stream: everything that belongs to (recipient key, SSRC). Held by the
+// SSRC's owner.
+struct Leg {
+    srtp::OutboundIndex rtp;
+    std::uint32_t rtcp_next = 0;  // SRTCP index of the next packet; RFC 3711 §3.4 starts at 0
+    std::uint32_t key_start =
+        0;  // Member::key_start this leg has counted under; another value: start afresh
+    std::uint32_t source_run =
+        0;  // Stream::run this leg has followed; another value: start a new run
+    bool paused = false;
+};
+
+// One SSRC of one endpoint, on the endpoint's worker. Outlives the endpoint's association: while
+// recipients keep keys that its packets were sealed under, a rejoin has to go on above them
+// (ownership laws 3 and 5).
+struct Stream {
+    Stream(std::uint32_t stream_ssrc, std::size_t member_capacity)
+        : ssrc(stream_ssrc), legs(member_capacity) {}
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    const std::uint32_t ssrc;
+    srtp::StreamRx rx;
+    std::uint32_t run = 0;  // rises when the sender restarts or rejoins
+    std::vector<Leg> legs;  // by MemberSlot of the recipient; sized once, by control
+};
+static_assert(!std::is_copy_constructible_v<Stream> && !std::is_move_constructible_v<Stream>);
+
+// A packet that has been opened and waits until control has granted its SSRC. The plaintext stands
+// in `packet` in place of the ciphertext.
+struct HeldPacket {
+    rte_mbuf* packet = nullptr;  // owned
+    std::uint32_t header_offset = 0;
+    std::uint32_t datagram_bytes = 0;
+    std::uint64_t index = 0;
+    bool is_rtcp = false;
+};
+
+// An SSRC that has verified but that control has not decided on yet.
+struct PendingSsrc {
+    static constexpr std::size_t kHeld = 4;
+    std::uint32_t ssrc = 0;
+    bool in_use = false;
+    srtp::StreamRx rx;
+    std::array<HeldPacket, kHeld> held{};
+    unsigned held_count = 0;
+};
+
+// Receiving side of an endpoint; exists only on the worker that owns the endpoint.
+struct Endpoint {
+    static constexpr std::size_t kPending = 4;
+    static constexpr std::size_t kRefused = 16;
+    Endpoint() = default;
+    Endpoint(const Endpoint&) = delete;
+    Endpoint& operator=(const Endpoint&) = delete;
+
+    srtp::HopRx hop;
+    std::vector<Stream*> streams;  // granted; capacity reserved by control
+    std::array<PendingSsrc, kPending> pending{};
+    std::array<std::uint32_t, kRefused> refused{};
+    unsigned refused_count = 0;
+    Stream* find(std::uint32_t ssrc) const {
+        for (auto* stream : streams)
+            if (stream->ssrc == ssrc) return stream;
+        return nullptr;
+    }
+    PendingSsrc* find_pending(std::uint32_t ssrc) {
+        for (auto& entry : pending)
+            if (entry.in_use && entry.ssrc == ssrc) return &entry;
+        return nullptr;
+    }
+    bool is_refused(std::uint32_t ssrc) const {
+        for (unsigned i = 0; i < refused_count; ++i)
+            if (refused[i] == ssrc) return true;
+        return false;
+    }
+};
+
+// One endpoint as this worker sees it. Every worker has its own copy of every member.
+struct Member {
+    ConferenceSlot conference = 0;
+    MemberSlot slot = 0;
+    WorkerIndex owner = 0;
+    PortIndex port = 0;         // where its packets leave
+    net::SocketAddress remote;  // its media address
+    net::SocketAddress local;   // the address of ours it talks to
+    net::Be32 next_hop{};       // on-link address that its packets go to
+    net::HeaderTemplate
+        header;             // prepared for `remote`; link-layer address filled in with `resolved`
+    bool resolved = false;  // the link-layer address of next_hop is known
+    const srtp::Keyset* tx = nullptr;    // seals what we send to it; null: not keyed
+    std::uint32_t key_start = 0;         // changes when legs towards it must start afresh at ROC 0
+    std::unique_ptr<Endpoint> endpoint;  // on the owner only
+};
+
+struct Conference {
+    explicit Conference(std::size_t member_capacity) : members(member_capacity) {}
+    std::vector<std::unique_ptr<Member>> members;  // by MemberSlot; null: slot not in use
+    // Who owns an SSRC: where PLI and FIR about it go.
+    boost::unordered_flat_map<std::uint32_t, MemberSlot> ssrc_owner;
+};
+
+// The address of an endpoint together with ours: a datagram's 4-tuple.
+struct Flow {
+    net::SocketAddress remote;
+    net::SocketAddress local;
+    bool operator==(const Flow&) const = default;
+};
+struct FlowHash {
+    std::size_t operator()(const Flow& flow) const;
+};
+
+class Table {
+  public:
+    // Room for this many conferences and flows; afterwards only commands of control allocate, never
+    // a packet.
+    Table(std::size_t conferences, std::size_t flows);
+
+    Conference* conference(ConferenceSlot slot) { return conferences_[slot].get(); }
+    void put(ConferenceSlot slot, std::unique_ptr<Conference> conference) {
+        conferences_[slot] = std::move(conference);
+    }
+    std::size_t conference_count() const { return conferences_.size(); }
+
+    // Null when nobody has this address.
+    Member* find(const Flow& flow) const;
+    Member* find(ConferenceSlot conference, MemberSlot member) const;
+    // Puts `member` in its place and enters its flow. Precondition: neither is taken.
+    void add(std::unique_ptr<Member> member);
+    // Takes a member out, flow and all. Null when there is none.
+    std::unique_ptr<Member> remove(ConferenceSlot conference, MemberSlot member);
+
+  private:
+    std::vector<std::unique_ptr<Conference>> conferences_;
+    boost::unordered_flat_map<Flow, Member*, FlowHash> flows_;
+};
+
+}  // namespace mdd
