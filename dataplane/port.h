@@ -83,6 +83,7 @@ class Port {
   private:
     Port(std::uint16_t ethdev_id, const PortConfig& config);
     void configure(std::span<rte_mempool* const> rx_pools);
+    void settle();
     void release() noexcept;
 
     std::uint16_t id_ = RTE_MAX_ETHPORTS;  // RTE_MAX_ETHPORTS: moved from
@@ -90,7 +91,8 @@ class Port {
     PortFeatures features_;
     net::MacAddress mac_;
     bool started_ = false;
-    bool plugged_here_ = false;
+    bool plugged_here_ = false;  // by open(): unplugged again at the end
+    bool adopted_ = false;       // somebody else closes the device
 };
 
 }  // namespace mdd

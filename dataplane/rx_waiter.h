@@ -2,6 +2,8 @@
 // on a short timer otherwise.
 #pragma once
 
+#include <rte_interrupts.h>
+
 #include <cstdint>
 #include <vector>
 
@@ -44,7 +46,8 @@ class RxWaiter {
     int epoll_fd_ = -1;
     int wake_fd_ = -1;
     bool interrupts_only_ = true;
-    std::vector<Queue> armed_;
+    std::vector<Queue> queues_;  // with interrupts
+    rte_epoll_event wake_event_{};
 };
 
 }  // namespace mdd
