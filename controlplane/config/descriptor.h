@@ -64,7 +64,7 @@ struct Descriptor {
     std::string name;
     Shape shape = Shape::table;
     std::string doc;
-    std::string type, range, unit, json_schema;  // of a value
+    std::string type, range, unit, json_schema, example;  // of a value, as in Kind
     Origin origin = Origin::fixed;  // where the value comes from when the file has none
     std::string standard;           // fixed: the default as TOML; computed: how, in words
     Reload reload = Reload::start;
@@ -107,7 +107,7 @@ void report_missing(const Table& table, const Descriptor& row, Reader& reader);
 std::string child_path(const std::string& path, const std::string& name);
 // The table in `entry`, or nullptr after a report. `elements`: each table of an array, empty after
 // a report.
-const Table* table_in(const Entry& entry, const Descriptor& row, Reader& reader);
+const Table* table_in(const Entry& entry, Reader& reader);
 std::vector<const Table*> tables_in(const Entry& entry, const Descriptor& row, Reader& reader);
 
 // The rows of one table, bound to the members of the plain struct S. Built once at start-up; copied
@@ -149,10 +149,10 @@ class Schema {
     template <class U>
     Schema& table(std::string name, U S::*member, Schema<U> rows, std::string doc) {
         Descriptor row = table_row(std::move(name), Shape::table, rows, 0, std::move(doc));
-        return add(row, [=](S& into, const Entry* entry, Reader& reader) {
+        return add(std::move(row), [=](S& into, const Entry* entry, Reader& reader) {
             if (!entry) {
                 rows.read(Table{reader.place_of(reader.path()), {}}, into.*member, reader);
-            } else if (const Table* table = table_in(*entry, row, reader)) {
+            } else if (const Table* table = table_in(*entry, reader)) {
                 rows.read(*table, into.*member, reader);
             }
         });
@@ -180,13 +180,13 @@ class Schema {
                          std::size_t at_least, std::string doc) {
         Descriptor row =
             table_row(std::move(name), Shape::named_tables, rows, at_least, std::move(doc));
-        return add(row, [=](S& into, const Entry* entry, Reader& reader) {
-            const Table* outer = entry ? table_in(*entry, row, reader) : nullptr;
+        return add(std::move(row), [=](S& into, const Entry* entry, Reader& reader) {
+            const Table* outer = entry ? table_in(*entry, reader) : nullptr;
             if (!outer) return;
             const std::string path = reader.path();
             for (const Entry& inner : outer->entries) {
                 reader.enter(child_path(path, inner.name), inner.place);
-                if (const Table* table = table_in(inner, row, reader))
+                if (const Table* table = table_in(inner, reader))
                     rows.read(*table, (into.*member)[inner.name], reader);
             }
         });
@@ -234,6 +234,7 @@ class Schema {
         row.range = kind.range;
         row.unit = kind.unit;
         row.json_schema = kind.json_schema;
+        row.example = kind.example;
         row.reload = reload;
         row.accepts = [read = kind.read](const Value& value, Reader& reader) {
             return read(value, reader).has_value();

@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,6 +52,7 @@ struct Kind {
     std::string range;        // "1..256", "poll | adaptive"; may be empty
     std::string unit;         // may be empty
     std::string json_schema;  // JSON Schema of one value, as JSON text
+    std::string example;      // a value as the file would have it
     std::function<std::optional<T>(const Value&, Reader&)> read;
     std::function<std::string(const T&)> show;
 };
@@ -65,8 +67,10 @@ Kind<std::uint64_t> power_of_two_in(std::uint64_t least, std::uint64_t most, std
 // "500ms", "30s", "10m", "24h".
 Kind<std::chrono::milliseconds> duration(std::chrono::milliseconds least,
                                          std::chrono::milliseconds most);
-// CPU cores: "2-7", "2-4,6" or [2, 3]; each once, in the order written.
+// CPU cores: "2-7", "2-4,6" or [2, 3]; at least one, in the order written, repeats kept.
 Kind<std::vector<unsigned>> lcores();
+// The text form, which is also the kernel's ("2-4,6"); nothing when it is no such text.
+std::optional<std::vector<unsigned>> parse_cores(std::string_view text);
 // A file that must exist and be readable; relative paths start at the configuration file's folder.
 // A private key must not be readable by group or others.
 enum class FileRole { readable, private_key };
@@ -82,7 +86,7 @@ Kind<std::size_t> choice_of(std::vector<std::string> words);  // the index of th
 // A Kind<B> from a Kind<A>: both functions must be total; `back` is only for showing.
 template <class B, class A>
 Kind<B> mapped(Kind<A> kind, std::function<B(const A&)> forth, std::function<A(const B&)> back) {
-    Kind<B> result{kind.type, kind.range, kind.unit, kind.json_schema, {}, {}};
+    Kind<B> result{kind.type, kind.range, kind.unit, kind.json_schema, kind.example, {}, {}};
     result.read = [kind, forth](const Value& value, Reader& reader) -> std::optional<B> {
         if (auto read = kind.read(value, reader)) return forth(*read);
         return std::nullopt;
@@ -124,7 +128,18 @@ Kind<T> choice(std::vector<std::pair<std::string, T>> words) {
 
 // What lists need, without the element's type. The elements of `value`, or nullptr after a report.
 const std::vector<Value>* elements_of(const Value& value, std::size_t least, std::size_t most,
-                                      const std::string& element_type, Reader& reader);
+                                      const std::string& example, Reader& reader);
+class ElementScope {  // the reader's path is that of the element while this lives
+  public:
+    ElementScope(Reader& reader, std::size_t index, const Value& element);
+    ~ElementScope();
+    ElementScope(const ElementScope&) = delete;
+    ElementScope& operator=(const ElementScope&) = delete;
+
+  private:
+    Reader& reader_;
+    std::string list_path_;
+};
 std::string list_range(std::size_t least, std::size_t most, const std::string& element_range);
 std::string list_schema(std::size_t least, std::size_t most, const std::string& element_schema);
 
@@ -135,14 +150,18 @@ Kind<std::vector<T>> list_of(Kind<T> element, std::size_t least = 0, std::size_t
                                 list_range(least, most, element.range),
                                 element.unit,
                                 list_schema(least, most, element.json_schema),
+                                "[" + element.example + "]",
                                 {},
                                 {}};
-    result.read = [=](const Value& value, Reader& reader) -> std::optional<std::vector<T>> {
-        const auto* values = elements_of(value, least, most, element.type, reader);
+    result.read = [element, least, most, example = result.example](
+                      const Value& value, Reader& reader) -> std::optional<std::vector<T>> {
+        const auto* values = elements_of(value, least, most, example, reader);
         if (!values) return std::nullopt;
         std::vector<T> list;
-        for (const Value& one : *values)
-            if (auto read = element.read(one, reader)) list.push_back(std::move(*read));
+        for (std::size_t i = 0; i < values->size(); ++i) {
+            const ElementScope scope(reader, i, (*values)[i]);
+            if (auto read = element.read((*values)[i], reader)) list.push_back(std::move(*read));
+        }
         if (list.size() != values->size()) return std::nullopt;
         return list;
     };

@@ -23,16 +23,20 @@ struct EalConfig {
 
 enum class Idle { poll, adaptive };
 
-// Core numbers; `workers` has each core once and none of `control`.
+// CPU numbers as the kernel counts them. Unless `allow_shared`, `workers` has each core once and
+// none of `control` (except by default on a machine with one core).
 struct CpuConfig {
     std::vector<unsigned> control;
     std::vector<unsigned> workers;
+    bool allow_shared = false;
     Idle idle = Idle::adaptive;
 };
 
 struct PoolConfig {
     unsigned mbufs_per_numa = 0;
 };
+
+enum class QueueMap { automatic };  // receive queue n belongs to the n-th worker
 
 // rx_queues <= number of workers <= tx_queues.
 struct PortConfig {
@@ -45,6 +49,7 @@ struct PortConfig {
     std::uint16_t mtu = 0;  // bytes of IP packet
     std::vector<Ipv4Prefix> addresses;
     std::vector<std::uint32_t> gateway;  // host byte order; each inside one of `addresses`
+    QueueMap queue_map = QueueMap::automatic;
 };
 
 struct MediaConfig {
