@@ -1,4 +1,5 @@
-// The in-process ring port: what is injected is received, what is sent is collected, and nothing leaks.
+// The in-process ring port: what is injected is received, what is sent is collected, and nothing
+// leaks.
 #include <gtest/gtest.h>
 
 #include <thread>
