@@ -158,6 +158,8 @@ void Eal::launch_worker(unsigned worker, std::function<void()> body) {
 }
 
 void Eal::join(unsigned worker) {
+    // Not by rte_eal_wait_lcore() alone: it spins, and the worker may share this CPU.
+    while (rte_eal_get_lcore_state(lcore_of(worker)) == RUNNING) usleep(100);
     rte_eal_wait_lcore(lcore_of(worker));
     bodies_.at(worker) = nullptr;
 }

@@ -57,6 +57,12 @@ std::string known_devices() {
     return names.empty() ? "none" : names;
 }
 
+std::string probe_error(int result) {
+    // EAL's odd word for a name that no driver and no bus claims.
+    if (result == -EFAULT) return "no driver has that name";
+    return result < 0 ? rte_strerror(-result) : "probed, but no port appeared";
+}
+
 // The offloads and hash types that we know how to use, as far as the device has them.
 rte_eth_conf masked_conf(const PortConfig& config, const rte_eth_dev_info& info,
                          PortFeatures& features) {
@@ -146,9 +152,8 @@ Port Port::open(const PortConfig& config, std::span<rte_mempool* const> rx_pools
     if (!known) {
         const int result = rte_dev_probe(config.device.c_str());
         if (result < 0 || rte_eth_dev_get_port_by_name(name.c_str(), &id) != 0)
-            fail(config, "DPDK does not find the device \"" + config.device + "\"" +
-                             (result < 0 ? std::string(" (") + rte_strerror(-result) + ")" : "") +
-                             "; it knows: " + known_devices());
+            fail(config, "DPDK does not find the device \"" + config.device + "\" (" +
+                             probe_error(result) + "); it knows: " + known_devices());
     }
     Port port(id, config);
     port.plugged_here_ = !known;
