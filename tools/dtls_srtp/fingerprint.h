@@ -2,17 +2,17 @@
 // decision.
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include <openssl/types.h>
 
+#include "kmf-tunnel/identity.h"
+
 namespace mdd::dtls {
 
-using Fingerprint = std::array<std::uint8_t, 32>;
+using Fingerprint = tunnel::Sha256;
 
 // nullopt only when OpenSSL cannot encode the certificate.
 std::optional<Fingerprint> fingerprint_of(const X509* certificate);

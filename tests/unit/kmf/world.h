@@ -1,0 +1,202 @@
+// One KMF without sockets, MDDs that are maps of endpoints, and a lossy tunnel between them. Time
+// is real, timers are short. Every message of the KMF is kept.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <set>
+#include <thread>
+
+#include "kmf-tunnel/record.h"
+#include "tests/unit/kmf/dtls_client.h"
+#include "tools/mdd-kmf/key_distributor.h"
+
+namespace mdd::test {
+
+using tunnel::TunnelId;
+
+inline constexpr std::uint16_t kDouble128 = 0x0009;
+inline constexpr unsigned kFirstTimerMs = 40;
+
+inline tunnel::ConferenceId conference_id(std::uint8_t tag) {
+    tunnel::ConferenceId id;
+    id.bytes.fill(tag);
+    return id;
+}
+inline tunnel::AssociationId association_id(std::uint8_t tag) {
+    tunnel::AssociationId id;
+    id.bytes.fill(tag);
+    return id;
+}
+
+// One key message as the MDD sees it.
+struct SentKeys {
+    std::uint16_t profile;
+    Datagram client_key, server_key, client_salt, server_salt;
+    bool operator==(const SentKeys&) const = default;
+};
+
+class World {
+  public:
+    static constexpr TunnelId kTunnel{1};
+
+    Credential alice = make_credential("alice");
+    Credential bob = make_credential("bob");
+    Credential mallory = make_credential("mallory");
+    Credential mdd = make_credential("mdd");
+    Credential mdd_two = make_credential("mdd-2");
+    std::vector<std::uint16_t> mdd_profiles{0x0009, 0x000A, 0x0007, 0x0008};
+
+    // What happened.
+    std::vector<std::pair<TunnelId, tunnel::Message>> sent;
+    std::vector<kmf::Notice> notices;
+
+    // Loss, decided per message; empty: none.
+    std::function<bool(const tunnel::Message&)> loses_to_endpoint;
+    std::function<bool(const Datagram&)> loses_to_kmf;
+
+    std::unique_ptr<kmf::KeyDistributor> kmf;
+    tunnel::ConferenceId conference = conference_id(0xC0);
+
+    explicit World(srtp::Profile profile = srtp::Profile::double_aes_128_gcm,
+                   const kmf::Limits& limits = {}) {
+        const auto own = make_credential("kmf-endpoint");
+        write_pem(folder_, "kmf", own);
+        gate_ = std::make_unique<kmf::EndpointGate>(
+            kmf::EndpointIdentity{folder_ / "kmf.pem", folder_ / "kmf.key"}, kFirstTimerMs);
+        kmf::Conference entry{conference, profile, {}};
+        entry.endpoints = {{alice.fingerprint(), "alice"}, {bob.fingerprint(), "bob"}};
+        kmf::Conference second = entry;
+        second.id = conference_id(0xC1);
+        kmf::Mdd served{"mdd-1", mdd.fingerprint(), false, {conference, conference_id(0xCF)}};
+        kmf = std::make_unique<kmf::KeyDistributor>(
+            kmf::Roster({served, {"mdd-2", mdd_two.fingerprint(), true, {}}}, {entry, second}),
+            *gate_, limits,
+            [this](TunnelId tunnel, const tunnel::Message& message) {
+                return deliver(tunnel, message);
+            },
+            [this](const kmf::Notice& notice) { notices.push_back(notice); });
+        bring_up(kTunnel, mdd);
+    }
+
+    const kmf::Mdd* bring_up(TunnelId tunnel, const Credential& credential) {
+        return kmf->tunnel_up(tunnel, {credential.fingerprint(), {}, "mdd"});
+    }
+
+    DtlsClient& join(std::uint8_t tag, const Credential& credential,
+                     const ClientOptions& options = {}) {
+        auto& place = endpoints_[association_id(tag)];
+        place = std::make_unique<DtlsClient>(credential, options);
+        return *place;
+    }
+
+    // Lets datagrams and timers run until `done` or the time is over. False: it was over.
+    bool run_until(const std::function<bool()>& done,
+                   std::chrono::milliseconds limit = std::chrono::seconds(10)) {
+        const auto end = kmf_now() + limit;
+        while (true) {
+            while (pump()) {
+            }
+            if (done()) return true;
+            if (kmf_now() > end) return false;
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            for (auto& [id, client] : endpoints_) client->tick();
+            kmf->expire(kmf_now());
+        }
+    }
+    bool run_until_established(const DtlsClient& client) {
+        return run_until([&] { return client.is_established() || client.has_failed(); }) &&
+               client.is_established();
+    }
+    // Runs for a while, to let what must not happen happen.
+    void run_for(std::chrono::milliseconds time) {
+        run_until([] { return false; }, time);
+    }
+
+    // As the MDD does: profiles on every epoch-0 handshake datagram.
+    tunnel::Message wrapped(const tunnel::AssociationId& id, const Datagram& datagram) const {
+        tunnel::Message message{id, conference, tunnel::Empty{}, datagram};
+        if (tunnel::is_epoch0_handshake(datagram))
+            message.body = tunnel::SupportedProfiles{mdd_profiles, {}};
+        return message;
+    }
+    void to_kmf(std::uint8_t tag, const Datagram& datagram) {
+        kmf->receive(route, wrapped(association_id(tag), datagram), kmf_now());
+    }
+
+    std::vector<SentKeys> keys_sent(std::uint8_t tag) const {
+        std::vector<SentKeys> keys;
+        for (const auto& [tunnel, message] : sent) {
+            const auto* body = std::get_if<tunnel::KeyInformation>(&message.body);
+            if (!body || message.association != association_id(tag)) continue;
+            keys.push_back({body->profile, copy(body->client_key), copy(body->server_key),
+                            copy(body->client_salt), copy(body->server_salt)});
+        }
+        return keys;
+    }
+    std::size_t count(kmf::Notice::Kind kind) const {
+        return static_cast<std::size_t>(
+            std::count_if(notices.begin(), notices.end(),
+                          [&](const auto& notice) { return notice.kind == kind; }));
+    }
+
+    const kmf::Tally& tally() const { return kmf->tally(); }
+    static kmf::TimePoint kmf_now() { return std::chrono::steady_clock::now(); }
+
+    TunnelId route = kTunnel;         // that endpoint datagrams take
+    std::set<TunnelId> dead_tunnels;  // that refuse messages
+
+  private:
+    static Datagram copy(const tunnel::SecretBytes& bytes) {
+        return {bytes.bytes().begin(), bytes.bytes().end()};
+    }
+
+    bool deliver(TunnelId tunnel, const tunnel::Message& message) {
+        if (dead_tunnels.contains(tunnel)) return false;
+        const bool lost = loses_to_endpoint && loses_to_endpoint(message);
+        if (!lost) in_flight_.emplace_back(message.association, message.dtls);
+        sent.emplace_back(tunnel, clone(message));
+        return true;
+    }
+
+    // SecretBytes do not copy; a test may.
+    static tunnel::Message clone(const tunnel::Message& message) {
+        tunnel::Message twin{message.association, message.conference, tunnel::Empty{},
+                             message.dtls};
+        if (const auto* keys = std::get_if<tunnel::KeyInformation>(&message.body))
+            twin.body =
+                tunnel::KeyInformation{keys->profile, tunnel::SecretBytes(keys->client_key.bytes()),
+                                       tunnel::SecretBytes(keys->server_key.bytes()),
+                                       tunnel::SecretBytes(keys->client_salt.bytes()),
+                                       tunnel::SecretBytes(keys->server_salt.bytes())};
+        return twin;
+    }
+
+    bool pump() {
+        bool moved = false;
+        for (auto& [id, client] : endpoints_)
+            while (!client->outbox.empty()) {
+                const auto datagram = std::move(client->outbox.front());
+                client->outbox.pop_front();
+                moved = true;
+                if (loses_to_kmf && loses_to_kmf(datagram)) continue;
+                kmf->receive(route, wrapped(id, datagram), kmf_now());
+            }
+        while (!in_flight_.empty()) {
+            const auto [id, datagram] = std::move(in_flight_.front());
+            in_flight_.pop_front();
+            moved = true;
+            const auto found = endpoints_.find(id);
+            if (found != endpoints_.end()) found->second->feed(datagram);
+        }
+        return moved;
+    }
+
+    ScratchFolder folder_;
+    std::unique_ptr<kmf::EndpointGate> gate_;
+    std::map<tunnel::AssociationId, std::unique_ptr<DtlsClient>> endpoints_;
+    std::deque<std::pair<tunnel::AssociationId, Datagram>> in_flight_;
+};
+
+}  // namespace mdd::test

@@ -1,0 +1,51 @@
+// One association of an MDD: its live connection and, while the endpoint shakes hands anew on the
+// same address, the candidate beside it, which replaces it on completion (RFC 6347 §4.2.8).
+// Sans-IO.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "tools/mdd-kmf/connection.h"
+
+namespace mdd::kmf {
+
+class Association {
+  public:
+    // A ClientHello has been accepted: starts a handshake, instead of an unfinished one and beside
+    // a live one.
+    void begin(std::unique_ptr<Connection> connection, Tally& tally);
+
+    // Gives the datagram to whom it concerns. Outcomes are read from live(), is_handshaking() and
+    // is_over().
+    void receive(Bytes datagram, TimePoint now);
+    void expire(TimePoint now);
+    // close_notify to the endpoint of the live connection; a handshake under way goes on.
+    void close_live();
+
+    std::optional<TimePoint> deadline() const;
+
+    // Whether a connection of this ClientHello exists: then it is a repeat, not a new start.
+    bool knows(const ClientRandom& random) const;
+    bool is_handshaking() const { return candidate_ != nullptr; }
+    bool is_over() const { return !live_ && !candidate_; }
+    // The established connection, or nullptr.
+    const Connection* live() const { return live_.get(); }
+
+    struct Failure {
+        Refusal refusal;
+        dtls::Fingerprint endpoint;  // as shown, zero when the handshake did not get so far
+    };
+    // Why the last handshake ended without keys; told once.
+    std::optional<Failure> take_failure() { return std::exchange(failure_, std::nullopt); }
+
+  private:
+    void promote();
+
+    std::unique_ptr<Connection> live_;
+    std::unique_ptr<Connection> candidate_;
+    std::optional<Failure> failure_;
+};
+
+}  // namespace mdd::kmf
