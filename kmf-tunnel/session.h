@@ -89,10 +89,11 @@ struct SessionCounters {
     std::array<std::uint64_t, kDecodeReasons> refused{};  // dropped messages, by DecodeReason
 
     std::uint64_t refused_total() const;
+    SessionCounters& operator+=(const SessionCounters& other);
 };
 
-// One thread. After each call with a TimePoint, take next_datagram() and next_event() until both
-// are empty.
+// One thread. After each call that changes anything, take next_datagram() and next_event() until
+// both are empty.
 class Session {
   public:
     // `context` must outlive the session; its role is the session's. An MDD session starts its
@@ -113,14 +114,15 @@ class Session {
     void on_time(TimePoint now);
     // False when not up, or the message cannot be sent (counted). True does not mean that it
     // arrives.
-    bool send(TimePoint now, const Message& message);
+    bool send(const Message& message);
     // MDD: a hint that the peer may be gone (ICMP): asks at once instead of at the next interval.
     void probe_now(TimePoint now);
     // Sends close_notify where the handshake is done; ends with Down{closed_here}.
-    void shutdown(TimePoint now);
+    void shutdown();
 
     std::optional<std::vector<std::uint8_t>> next_datagram();
     std::optional<Event> next_event();
+    bool has_events() const { return !events_.empty(); }
     // When on_time() wants to be called; nullopt: not before the next datagram.
     std::optional<TimePoint> deadline(TimePoint now) const;
 
@@ -135,13 +137,15 @@ class Session {
   private:
     static constexpr std::size_t kProbesKept = 16;
 
-    void after_input(TimePoint now, bool was_up);
-    void on_record(TimePoint now, srtp::Bytes plaintext);
+    void note_up(TimePoint now);
+    void note_down();
+    void on_record(TimePoint now, srtp::Bytes plaintext, std::vector<Message>& messages);
+    void on_message(TimePoint now, Message message);
     void on_keepalive(TimePoint now, const Message& message);
     void on_echo(TimePoint now, std::uint64_t number);
     bool transmit(const Message& message);
     void send_probe(TimePoint now);
-    void check_silence(TimePoint now);
+    void check_probes(TimePoint now);
     void end(DownReason reason, std::string text);
 
     SessionConfig config_;

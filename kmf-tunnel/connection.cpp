@@ -1,0 +1,145 @@
+// Moves datagrams between a connected socket and a session, and keeps the session's deadline.
+#include "kmf-tunnel/connection.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+
+#include "kmf-tunnel/udp.h"
+
+namespace mdd::tunnel {
+namespace {
+
+// Then the event loop gets its turn, however fast a peer sends.
+constexpr int kDatagramsPerWake = 64;
+
+bool is_icmp(const boost::system::error_code& error) {
+    return error == boost::asio::error::connection_refused ||
+           error == boost::asio::error::host_unreachable ||
+           error == boost::asio::error::network_unreachable;
+}
+
+}  // namespace
+
+Connection::Connection(boost::asio::io_context& io, const SecureContext& context,
+                       const SessionConfig& config, LinkCounters& counters, Owner& owner)
+    : socket_(io), timer_(io), session_(context, config), counters_(counters), owner_(owner) {}
+
+void Connection::open(const boost::asio::ip::udp::endpoint& peer,
+                      boost::system::error_code& error) {
+    socket_.open(peer.protocol(), error);
+    if (!error) socket_.connect(peer, error);
+    if (!error) prepare_tunnel_socket(socket_, error);
+    if (error) return;
+    is_open_ = true;
+    session_.start(Clock::now());
+    await_datagrams();
+    flush();
+    deliver_later();
+}
+
+bool Connection::send(const Message& message) {
+    if (!is_open_) return false;
+    const bool sent = session_.send(message);
+    flush();
+    deliver_later();
+    return sent;
+}
+
+void Connection::probe_now() {
+    session_.probe_now(Clock::now());
+    flush();
+    deliver_later();
+}
+
+void Connection::shutdown() {
+    session_.shutdown();
+    while (const auto datagram = session_.next_datagram()) transmit(*datagram);
+}
+
+void Connection::close() {
+    is_open_ = false;
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    timer_.cancel();
+}
+
+void Connection::await_datagrams() {
+    socket_.async_wait(boost::asio::ip::udp::socket::wait_read,
+                       [self = shared_from_this()](const boost::system::error_code& error) {
+                           if (error || !self->is_open_) return;
+                           self->receive_all();
+                           if (self->is_open_) self->await_datagrams();
+                       });
+}
+
+void Connection::receive_all() {
+    for (int i = 0; i < kDatagramsPerWake && is_open_; ++i) {
+        boost::system::error_code error;
+        const std::size_t size_bytes = socket_.receive(boost::asio::buffer(datagram_), 0, error);
+        if (error == boost::asio::error::would_block) break;
+        if (error) {
+            ++counters_.receive_failed;
+            if (is_icmp(error)) note_refused();
+            continue;
+        }
+        session_.on_datagram(Clock::now(), srtp::Bytes(datagram_).first(size_bytes));
+        flush();
+        deliver();
+    }
+}
+
+void Connection::flush() {
+    while (const auto datagram = session_.next_datagram()) transmit(*datagram);
+    arm_timer();
+}
+
+// The caller may be inside send(), from where no event may be told.
+void Connection::deliver_later() {
+    if (!session_.has_events() && !refused_) return;
+    boost::asio::post(socket_.get_executor(), [self = shared_from_this()] { self->deliver(); });
+}
+
+void Connection::transmit(srtp::Bytes datagram) {
+    boost::system::error_code error;
+    // A send can report an earlier datagram's ICMP instead of sending: hence the second try.
+    for (int i = 0; i < 2; ++i) {
+        socket_.send(boost::asio::buffer(datagram.data(), datagram.size()), 0, error);
+        if (!error) return;
+        if (is_icmp(error)) refused_ = true;
+    }
+    ++counters_.send_failed;
+}
+
+void Connection::deliver() {
+    while (is_open_) {
+        auto event = session_.next_event();
+        if (!event) break;
+        owner_.on_connection_event(*this, std::move(*event));
+    }
+    if (is_open_ && refused_) note_refused();
+}
+
+void Connection::note_refused() {
+    refused_ = false;
+    owner_.on_connection_refused(*this);
+}
+
+void Connection::arm_timer() {
+    const auto deadline = session_.deadline(Clock::now());
+    if (!deadline || (armed_for_ && *armed_for_ <= *deadline)) return;
+    armed_for_ = deadline;
+    timer_.expires_at(*deadline);
+    timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+        if (!error && self->is_open_) self->on_timer();
+    });
+}
+
+void Connection::on_timer() {
+    armed_for_.reset();
+    session_.on_time(Clock::now());
+    flush();
+    deliver();
+}
+
+}  // namespace mdd::tunnel
