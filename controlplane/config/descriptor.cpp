@@ -13,7 +13,8 @@ namespace mdd::config {
 namespace {
 
 std::string where(const std::string& path) {
-    return path.empty() ? "at the top level" : fmt::format("in [{}]", path);
+    if (path.empty()) return "at the top level";
+    return path.find('[') == std::string::npos ? fmt::format("in [{}]", path) : "in " + path;
 }
 
 std::string key_list(const Descriptor& descriptor) {
@@ -29,6 +30,45 @@ std::string header_of(const Descriptor& row, const std::string& path) {
     return "[" + path + "]";
 }
 
+// "[media], [port]": the tables anywhere in the file's format that have a key of this name.
+std::string tables_with(std::string_view key, const Descriptor& table, const std::string& path) {
+    std::string found;
+    const auto append = [&found](const std::string& more) {
+        if (!more.empty()) found += (found.empty() ? "" : ", ") + more;
+    };
+    for (const Descriptor& row : table.rows) {
+        if (row.shape == Shape::value && row.name == key)
+            append(path.empty() ? "the top level" : header_of(table, path));
+        append(tables_with(key, row, child_path(path, row.name)));
+    }
+    return found;
+}
+
+std::string required_keys(const Descriptor& table) {
+    std::string keys;
+    for (const Descriptor& row : table.rows)
+        if (row.origin == Origin::required) keys += (keys.empty() ? " with " : ", ") + row.name;
+    return keys;
+}
+
+// What to say about a name that no row of this table has.
+Complaint unknown_key(const std::string& name, const std::string& near, const Descriptor& table,
+                      const Reader& reader) {
+    Complaint complaint{fmt::format("unknown key \"{}\" {}", name, where(reader.path())), "", ""};
+    const std::string elsewhere = reader.root() ? tables_with(name, *reader.root(), "") : "";
+    if (!elsewhere.empty()) {
+        complaint.at_caret = "belongs to " + elsewhere;
+        complaint.help = "move it below its header";
+    } else if (!near.empty()) {
+        complaint.at_caret = fmt::format("did you mean {}?", near);
+        complaint.help = fmt::format("rename it to {}", near);
+    } else {
+        complaint.at_caret = "no key has a name like this";
+        complaint.help = "remove it; the keys here are: " + key_list(table);
+    }
+    return complaint;
+}
+
 }  // namespace
 
 std::string child_path(const std::string& path, const std::string& name) {
@@ -41,17 +81,15 @@ void report_unknown_keys(const Table& table, const Descriptor& descriptor, Reade
     for (const Entry& entry : table.entries) {
         if (std::find(names.begin(), names.end(), entry.name) != names.end()) continue;
         const std::string near = nearest_name(entry.name, names);
-        reader.error(
-            entry.place,
-            {fmt::format("unknown key \"{}\" {}", entry.name, where(reader.path())),
-             near.empty() ? "no key has a name like this" : fmt::format("did you mean {}?", near),
-             near.empty() ? "remove it; the keys here are: " + key_list(descriptor)
-                          : fmt::format("rename it to {}", near)});
+        // What was meant by a mistyped name is not missing.
+        if (!near.empty()) reader.mark_unsound(child_path(reader.path(), near));
+        reader.error(entry.place, unknown_key(entry.name, near, descriptor, reader));
     }
 }
 
 void report_missing(const Table& table, const Descriptor& row, Reader& reader) {
     const std::string path = child_path(reader.path(), row.name);
+    if (!reader.sound(path)) return;
     if (row.shape == Shape::value && row.origin == Origin::required) {
         reader.mark_unsound(path);
         reader.error(table.place,
@@ -63,7 +101,7 @@ void report_missing(const Table& table, const Descriptor& row, Reader& reader) {
         reader.error(
             table.place,
             {fmt::format("no {} table, at least {} is needed", header_of(row, path), row.at_least),
-             "", fmt::format("add a {} table: {}", header_of(row, path), row.doc)});
+             "", fmt::format("add a {} table{}", header_of(row, path), required_keys(row))});
     }
 }
 

@@ -274,6 +274,7 @@ std::variant<S, ConfigErrors> parse_config(std::string_view text, std::string fi
     auto parsed = parse_document(text, file_name);
     if (auto* errors = std::get_if<ConfigErrors>(&parsed)) return std::move(*errors);
     Reader reader(std::move(file_name), text, std::move(options));
+    reader.know(schema.descriptor());
     S config{};
     schema.read(std::get<Table>(parsed), config, reader);
     if (finish) finish(config, reader);

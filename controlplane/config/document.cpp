@@ -3,6 +3,7 @@
 
 #include <toml++/toml.h>
 #include <algorithm>
+#include <optional>
 
 #include "controlplane/config/errors.h"
 
@@ -44,15 +45,49 @@ Value value_from(const toml::node& node) {
     return value;
 }
 
-std::string syntax_help(std::string_view description) {
-    if (description.find("redefine") != std::string_view::npos)
-        return "each key and each [section] may appear once; remove one, or use [[section]] for a "
-               "list of tables";
-    if (description.find("utf-8") != std::string_view::npos ||
-        description.find("UTF-8") != std::string_view::npos)
-        return "save the file as UTF-8";
-    return "write key = value with text in double quotes, [section] for one table and [[section]] "
-           "for a list of tables";
+std::string_view line_of(std::string_view text, unsigned line) {
+    for (; line > 1; --line) text.remove_prefix(std::min(text.find('\n') + 1, text.size()));
+    return text.substr(0, text.find_first_of("\r\n"));
+}
+
+// Addresses, names and paths, as people forget to quote them; not what was meant as a number.
+bool looks_like_text(std::string_view token) {
+    constexpr std::string_view kNumberCharacters = "0123456789+-_.eE";
+    return token.find_first_not_of(kNumberCharacters) != std::string_view::npos ||
+           std::count(token.begin(), token.end(), '.') > 1;
+}
+
+// The commonest mistake, "key = text without quotes", which the parser takes for a number or a
+// date.
+std::optional<ConfigErrors::Error> missing_quotes(std::string_view text, Place place) {
+    constexpr std::string_view kBlank = " \t";
+    const std::string_view line = line_of(text, place.line);
+    const auto equals = line.find('=');
+    const auto start =
+        equals == std::string_view::npos ? equals : line.find_first_not_of(kBlank, equals + 1);
+    if (start == std::string_view::npos || place.column <= equals + 1) return std::nullopt;
+    const std::string_view token = line.substr(start, line.find_first_of(" \t#", start) - start);
+    const std::string_view key = line.substr(0, line.find_last_not_of(kBlank, equals - 1) + 1);
+    if (equals == 0 || token.find_first_of("\"'[]{},") != std::string_view::npos ||
+        !looks_like_text(token))
+        return std::nullopt;
+    return ConfigErrors::Error{
+        {place.line, static_cast<unsigned>(start + 1)},
+        {"syntax error: text must stand in double quotes", "is no number, true or false",
+         std::string("write ").append(key).append(" = \"").append(token).append("\"")}};
+}
+
+ConfigErrors::Error syntax_error(const toml::parse_error& error, std::string_view text) {
+    const Place place = place_of(error.source());
+    if (auto better = missing_quotes(text, place)) return *better;
+    const std::string_view description = error.description();
+    const bool again = description.find("redefine") != std::string_view::npos;
+    return {place,
+            {std::string("syntax error: ").append(description), "",
+             again ? "each key and each [section] may appear once; remove one, or use [[section]] "
+                     "for a list of tables"
+                   : "write key = value with text in double quotes, [section] for one table and "
+                     "[[section]] for a list of tables"}};
 }
 
 }  // namespace
@@ -70,8 +105,8 @@ std::variant<Table, ConfigErrors> parse_document(std::string_view text, std::str
         return root;
     } catch (const toml::parse_error& error) {
         ConfigErrors errors(std::move(file_name), text);
-        errors.add(place_of(error.source()), {"syntax error: " + std::string(error.description()),
-                                              "", syntax_help(error.description())});
+        auto [place, complaint] = syntax_error(error, text);
+        errors.add(place, std::move(complaint));
         return errors;
     }
 }

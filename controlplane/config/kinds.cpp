@@ -41,6 +41,10 @@ bool is_name_character(char c) {
 
 std::optional<std::uint64_t> read_integer(const Value& value, Reader& reader, std::uint64_t least,
                                           std::uint64_t most) {
+    const auto* digits = std::get_if<std::string>(&value.data);
+    if (digits && !digits->empty() && digits->find_first_not_of("0123456789") == std::string::npos)
+        return refuse(value, reader, "expected a number", "is text",
+                      "write it without quotes: " + as_written(reader, *digits));
     const auto* number = std::get_if<std::int64_t>(&value.data);
     if (!number) return refuse_type(value, reader, "a number", std::to_string(least));
     if (*number < 0 || static_cast<std::uint64_t>(*number) < least)

@@ -37,7 +37,7 @@ const std::string* text_of(const Value& value, Reader& reader, const std::string
         refuse_type(value, reader, expected, example);
     } else if (looks_like_ipv6(*text)) {
         refuse(value, reader, "\"" + *text + "\": IPv6 is not served by this version yet",
-               "is an IPv6 address", "use an IPv4 address, for example " + example);
+               "is an IPv6 address", "use IPv4, for example " + example);
         text = nullptr;
     }
     return text;

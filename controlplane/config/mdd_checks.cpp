@@ -39,7 +39,9 @@ std::string pointer_to(const Reader& reader, const std::string& path) {
 template <class T>
 class Unique {
   public:
-    Unique(Reader& reader, std::string noun) : reader_(reader), noun_(std::move(noun)) {}
+    Unique(Reader& reader, std::string noun) : Unique(reader, noun, "give each its own " + noun) {}
+    Unique(Reader& reader, std::string noun, std::string help)
+        : reader_(reader), noun_(std::move(noun)), help_(std::move(help)) {}
 
     void see(const T& value, const std::string& path, const std::string& shown) {
         if (!reader_.sound(path) || !reader_.given(path)) return;
@@ -47,13 +49,13 @@ class Unique {
         if (is_new) return;
         reader_.error(reader_.place_of(path),
                       {fmt::format("{} {} is used twice", noun_, shown),
-                       fmt::format("first used at {}", reader_.describe(first->second)),
-                       fmt::format("give each its own {}", noun_)});
+                       fmt::format("first used at {}", reader_.describe(first->second)), help_});
     }
 
   private:
     Reader& reader_;
     std::string noun_;
+    std::string help_;
     std::map<T, std::string> seen_;
 };
 
@@ -177,7 +179,7 @@ void check_pool(const MddConfig& config, Reader& reader) {
 
 void check_profiles(const MediaConfig& media, Reader& reader) {
     if (!reader.given("media.profiles") || !reader.sound("media")) return;
-    Unique<srtp::Profile> profiles(reader, "profile");
+    Unique<srtp::Profile> profiles(reader, "profile", "remove one of the two");
     bool has_plain = false;
     for (std::size_t i = 0; i < media.profiles.size(); ++i) {
         const auto& traits = srtp::traits_of(media.profiles[i]);
@@ -200,7 +202,7 @@ void check_profiles(const MediaConfig& media, Reader& reader) {
 }
 
 void check_media(const MediaConfig& media, Reader& reader) {
-    Unique<std::uint16_t> udp_ports(reader, "UDP port");
+    Unique<std::uint16_t> udp_ports(reader, "UDP port", "remove one of the two");
     if (reader.sound("media.udp_ports"))
         for (std::size_t i = 0; i < media.udp_ports.size(); ++i)
             udp_ports.see(media.udp_ports[i], at("media.udp_ports", i),
@@ -256,14 +258,20 @@ class ConferenceChecks {
 
   private:
     void check_kmf_names(const ConferenceConfig& conference, const std::string& path) {
-        if (!reader_.sound(path) || !reader_.sound("kmf") || !reader_.given(path)) return;
-        Unique<std::string> once(reader_, "KMF");
+        if (!reader_.sound(path) || !reader_.given(path) || !kmf_names_sound()) return;
+        Unique<std::string> once(reader_, "KMF", "remove one of the two");
         for (std::size_t i = 0; i < conference.kmf.size(); ++i) {
             once.see(conference.kmf[i], at(path, i), "\"" + conference.kmf[i] + "\"");
             check_reference(
                 conference.kmf[i], kmfs_, at(path, i), "KMF",
                 fmt::format("add a [[kmf]] table with name = \"{}\"", conference.kmf[i]), reader_);
         }
+    }
+
+    bool kmf_names_sound() const {
+        for (std::size_t i = 0; i < kmfs_.size(); ++i)
+            if (!reader_.sound(at("kmf", i, "name"))) return false;
+        return !kmfs_.empty();
     }
 
     void check_endpoints(const ConferenceConfig& conference, const std::string& path) {

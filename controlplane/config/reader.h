@@ -12,6 +12,8 @@
 
 namespace mdd::config {
 
+struct Descriptor;
+
 struct ReadOptions {
     std::filesystem::path folder = ".";  // where relative paths in the file start
     bool check_files = true;             // look at the files that the file names
@@ -42,7 +44,10 @@ class Reader {
     const ConfigErrors& errors() const { return errors_; }
     ConfigErrors take_errors() { return std::move(errors_); }
 
-    // Used by Schema while it walks: the path of what is being read.
+    // Used by Schema while it walks: the whole table of the file, and the path of what is being
+    // read.
+    void know(const Descriptor& root) { root_ = &root; }
+    const Descriptor* root() const { return root_; }
     const std::string& path() const { return path_; }
     void enter(std::string path, Place place);
     void mark_unsound(const std::string& path) { unsound_.insert(path); }
@@ -53,6 +58,7 @@ class Reader {
     std::map<std::string, Place, std::less<>> places_;
     std::set<std::string, std::less<>> unsound_;
     std::string path_;
+    const Descriptor* root_ = nullptr;
 };
 
 }  // namespace mdd::config
