@@ -151,10 +151,10 @@ int Eal::socket_of(unsigned worker) const {
 }
 
 void Eal::launch_worker(unsigned worker, std::function<void()> body) {
+    if (rte_eal_get_lcore_state(lcore_of(worker)) != WAIT)
+        throw std::runtime_error("worker " + std::to_string(worker) + " runs already.");
     bodies_.at(worker) = std::move(body);
-    if (const int error = rte_eal_remote_launch(run_body, &bodies_[worker], lcore_of(worker)))
-        throw std::runtime_error("worker " + std::to_string(worker) +
-                                 " does not start: " + rte_strerror(-error) + ".");
+    rte_eal_remote_launch(run_body, &bodies_[worker], lcore_of(worker));
 }
 
 void Eal::join(unsigned worker) {

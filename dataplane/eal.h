@@ -63,8 +63,8 @@ class Eal {
     static constexpr unsigned lcore_of(unsigned worker) { return worker + 1; }
     int socket_of(unsigned worker) const;
 
-    // Runs `body` on the worker's thread. Precondition: worker < worker_count(), and not already
-    // running. An exception that leaves `body` ends the process.
+    // Runs `body` on the worker's thread. Precondition: worker < worker_count(). Throws
+    // std::runtime_error if the worker runs already. An exception that leaves `body` ends the process.
     void launch_worker(unsigned worker, std::function<void()> body);
     // Waits until the worker's body has returned; at once if there is none.
     void join(unsigned worker);

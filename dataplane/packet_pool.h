@@ -46,4 +46,10 @@ inline void unpoison_room([[maybe_unused]] rte_mbuf* packet) {
 #endif
 }
 
+// Gives a received packet back to its pool.
+inline void free_packet(rte_mbuf* packet) {
+    unpoison_room(packet);
+    rte_pktmbuf_free(packet);
+}
+
 }  // namespace mdd

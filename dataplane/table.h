@@ -54,13 +54,16 @@ struct Stream {
 static_assert(!std::is_copy_constructible_v<Stream> && !std::is_move_constructible_v<Stream>);
 
 // A packet that has been opened and waits until control has granted its SSRC. The plaintext stands
-// in `packet` in place of the ciphertext.
+// in the packet in place of the ciphertext: header, plaintext, 16 bytes of no meaning, EKT tag.
+// RTCP: the plain compound, no tag.
 struct HeldPacket {
-    rte_mbuf* packet = nullptr;  // owned
-    std::uint32_t header_offset = 0;
-    std::uint32_t datagram_bytes = 0;
-    std::uint64_t index = 0;
+    rte_mbuf* packet = nullptr;    // owned
+    std::uint8_t* data = nullptr;  // first byte of the UDP payload
+    std::uint16_t header_bytes = 0;
+    std::uint16_t plain_bytes = 0;
+    std::uint16_t tail_bytes = 0;
     bool is_rtcp = false;
+    std::uint64_t index = 0;
 };
 
 // An SSRC that has verified but that control has not decided on yet.
@@ -84,8 +87,16 @@ struct Endpoint {
     srtp::HopRx hop;
     std::vector<Stream*> streams;  // granted; capacity reserved by control
     std::array<PendingSsrc, kPending> pending{};
-    std::array<std::uint32_t, kRefused> refused{};
-    unsigned refused_count = 0;
+    struct Refused {
+        std::uint32_t ssrc;
+        srtp::Verdict reason;
+    };
+    std::array<Refused, kRefused> refused{};
+    unsigned refused_count = 0;  // so far; the oldest gives way
+    bool heard = false;          // something has verified since control last asked
+    // What the newest keys have proved and control has not been told.
+    srtp::Proof unreported = srtp::Proof::none;
+
     Stream* find(std::uint32_t ssrc) const {
         for (auto* stream : streams)
             if (stream->ssrc == ssrc) return stream;
@@ -96,10 +107,10 @@ struct Endpoint {
             if (entry.in_use && entry.ssrc == ssrc) return &entry;
         return nullptr;
     }
-    bool is_refused(std::uint32_t ssrc) const {
-        for (unsigned i = 0; i < refused_count; ++i)
-            if (refused[i] == ssrc) return true;
-        return false;
+    const Refused* find_refused(std::uint32_t ssrc) const {
+        for (unsigned i = 0; i < refused_count && i < kRefused; ++i)
+            if (refused[i].ssrc == ssrc) return &refused[i];
+        return nullptr;
     }
 };
 
@@ -147,7 +158,16 @@ class Table {
     void put(ConferenceSlot slot, std::unique_ptr<Conference> conference) {
         conferences_[slot] = std::move(conference);
     }
-    std::size_t conference_count() const { return conferences_.size(); }
+
+    // Calls `visit` with every member of every conference.
+    template <typename Visit>
+    void for_each(Visit visit) {
+        for (auto& conference : conferences_) {
+            if (!conference) continue;
+            for (auto& member : conference->members)
+                if (member) visit(*member);
+        }
+    }
 
     // Null when nobody has this address.
     Member* find(const Flow& flow) const;

@@ -1,0 +1,104 @@
+// Control's commands: see mailbox.h for what each one means.
+#include "dataplane/commands.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mdd {
+
+Member* CommandRunner::owned(ConferenceSlot conference, MemberSlot slot) {
+    auto* member = table_.find(conference, slot);
+    return member != nullptr && member->endpoint ? member : nullptr;
+}
+
+void CommandRunner::operator()(AddConference& command) {
+    table_.put(command.slot, std::move(command.conference));
+}
+
+void CommandRunner::operator()(AddMember& command) {
+    auto replaced = table_.remove(command.member->conference, command.member->slot);
+    if (replaced) {
+        // Another address, the same endpoint: keys and streams stay with it.
+        command.member->tx = replaced->tx;
+        command.member->key_start = replaced->key_start;
+        if (replaced->endpoint) std::swap(command.member->endpoint, replaced->endpoint);
+    }
+    table_.add(std::move(command.member));
+    command.member = std::move(replaced);
+}
+
+void CommandRunner::operator()(SetTransmitKeys& command) {
+    auto* member = table_.find(command.conference, command.member);
+    if (member == nullptr) return;
+    member->tx = command.keys;
+    member->key_start = command.key_start;
+}
+
+void CommandRunner::operator()(InstallReceiveKeys& command) {
+    if (auto* member = owned(command.conference, command.member))
+        member->endpoint->hop.install(command.keys);
+}
+
+void CommandRunner::operator()(RetireReceiveKeys& command) {
+    auto* member = owned(command.conference, command.member);
+    if (member == nullptr) return;
+    auto& endpoint = *member->endpoint;
+    if (!command.all) return endpoint.hop.retire_old();
+    receiver_.drop_pending(*member, srtp::Verdict::not_keyed);
+    endpoint.hop.clear();
+    endpoint.refused_count = 0;
+    endpoint.unreported = srtp::Proof::none;
+    command.streams.assign(endpoint.streams.begin(), endpoint.streams.end());
+    endpoint.streams.clear();
+}
+
+void CommandRunner::operator()(GrantSsrc& command) {
+    auto* member = owned(command.conference, command.member);
+    if (member == nullptr || member->endpoint->find(command.stream->ssrc) != nullptr) return;
+    receiver_.grant(*member, command.stream);
+}
+
+void CommandRunner::operator()(RefuseSsrc& command) {
+    if (auto* member = owned(command.conference, command.member))
+        receiver_.refuse(*member, command.ssrc, command.reason);
+}
+
+void CommandRunner::operator()(SetSsrcOwner& command) {
+    if (auto* conference = table_.conference(command.conference))
+        conference->ssrc_owner[command.ssrc] = command.owner;
+}
+
+void CommandRunner::operator()(PauseLeg& command) {
+    auto* member = owned(command.conference, command.source);
+    auto* stream = member != nullptr ? member->endpoint->find(command.ssrc) : nullptr;
+    if (stream == nullptr || command.receiver >= stream->legs.size()) return;
+    auto& leg = stream->legs[command.receiver];
+    if (leg.paused && !command.paused) leg.rtp.end_run();
+    leg.paused = command.paused;
+}
+
+void CommandRunner::operator()(SetNeighbour& command) {
+    table_.for_each([&command](Member& member) {
+        if (member.port != command.port || member.next_hop != command.ip) return;
+        std::copy(command.mac.bytes.begin(), command.mac.bytes.end(), member.header.bytes.begin());
+        member.resolved = true;
+    });
+}
+
+void CommandRunner::operator()(SendDatagram& command) {
+    auto* packet = std::exchange(command.packet, nullptr);
+    if (const auto* member = table_.find(command.conference, command.member))
+        return egress_.send_own(packet, *member);
+    egress_.drop_own(packet, srtp::Verdict::leg_not_keyed);
+}
+
+void CommandRunner::operator()(PollActivity& command) {
+    if (auto* member = owned(command.conference, command.member))
+        command.heard = std::exchange(member->endpoint->heard, false);
+}
+
+void CommandRunner::operator()(ProbeNeighbour& command) {
+    egress_.send_arp_request(command.port, command.ip);
+}
+
+}  // namespace mdd

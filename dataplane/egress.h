@@ -1,0 +1,64 @@
+// What leaves a worker: copies for receivers, RTCP, and packets of our own. Holds them until the
+// end of the round, then gives them to the transmit queues and counts every outcome.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <vector>
+
+#include "dataplane/counters.h"
+#include "dataplane/table.h"
+#include "dataplane/worker.h"
+
+namespace mdd {
+
+class Egress {
+  public:
+    Egress(const std::vector<PortBinding>& ports, rte_mempool* pool, Counters& counters);
+
+    // A packet with room for headers in front of `payload`. Null packet: there was none, and that
+    // is counted.
+    struct Draft {
+        rte_mbuf* packet = nullptr;
+        std::uint8_t* payload = nullptr;
+    };
+    // Precondition: may_send(to, payload_bytes) for the member it will go to.
+    Draft start(std::size_t payload_bytes);
+    // Completes the headers of a drafted packet and queues it. Which counter, besides `sent`, it
+    // raises once it is taken.
+    void finish(const Draft& draft, const Member& to, Counter* sent_kind);
+    // Whether a payload of this size can go to `to` now; the verdict when it can't: no_neighbour or
+    // too_long.
+    srtp::Verdict may_send(const Member& to, std::size_t payload_bytes) const;
+
+    // Sends the payload in `packet` (data = UDP payload, headroom for headers) as a packet of our
+    // own. Takes it over.
+    void send_own(rte_mbuf* packet, const Member& to);
+    // Counts and frees a packet of our own that has nowhere to go. Takes it over.
+    void drop_own(rte_mbuf* packet, srtp::Verdict verdict);
+    // Sends a whole frame of our own. Takes it over.
+    void send_frame(rte_mbuf* packet, PortIndex port);
+    // Asks the network for the link-layer address of `ip`. Counts.
+    void send_arp_request(PortIndex port, net::Be32 ip);
+
+    // Gives everything queued to the transmit queues.
+    void flush();
+
+  private:
+    struct Out {
+        std::array<rte_mbuf*, 64> packets;
+        std::array<Counter*, 64> kinds;
+        unsigned count = 0;
+    };
+    void write_headers(rte_mbuf* packet, const Member& to, std::size_t payload_bytes);
+    void queue(rte_mbuf* packet, PortIndex port, Counter* kind);
+    void flush(PortIndex port);
+
+    const std::vector<PortBinding>& ports_;
+    rte_mempool* pool_;
+    Counters& counters_;
+    std::vector<Out> out_;
+};
+
+}  // namespace mdd

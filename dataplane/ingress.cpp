@@ -1,0 +1,176 @@
+// Sorting what arrives: see ingress.h.
+#include "dataplane/ingress.h"
+
+#include <algorithm>
+
+#include "dataplane/net/arp.h"
+#include "dataplane/net/icmp.h"
+#include "dataplane/packet_pool.h"
+#include "dataplane/port.h"
+#include "dataplane/srtp/demux.h"
+
+namespace mdd {
+
+using srtp::Bytes;
+using srtp::DatagramKind;
+using srtp::Verdict;
+
+namespace {
+
+Bytes frame_bytes(const rte_mbuf* packet) {
+    return {rte_pktmbuf_mtod(packet, const std::uint8_t*), rte_pktmbuf_data_len(packet)};
+}
+
+bool has_checked_ip(const rte_mbuf* packet) {
+    return (packet->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+}
+
+}  // namespace
+
+Ingress::Ingress(const WorkerConfig& config, Table& table, Egress& egress, Mailbox& mailbox,
+                 Counters& counters)
+    : config_(config), table_(table), egress_(egress), mailbox_(mailbox), counters_(counters) {}
+
+void Ingress::drop(rte_mbuf* packet, Verdict verdict) {
+    counters_.drop(verdict);
+    free_packet(packet);
+}
+
+bool Ingress::is_media_port(net::Be16 port) const {
+    return std::find(config_.udp_ports.begin(), config_.udp_ports.end(), net::from_be(port)) !=
+           config_.udp_ports.end();
+}
+
+void Ingress::sort(PortIndex port, rte_mbuf** packets, unsigned count, MediaLanes& lanes) {
+    counters_.received.add(count);
+    for (unsigned i = 0; i < count; ++i) frame(port, packets[i], lanes);
+}
+
+void Ingress::frame(PortIndex port, rte_mbuf* packet, MediaLanes& lanes) {
+    // A frame in several segments is longer than any datagram we take.
+    if (packet->nb_segs != 1) return drop(packet, Verdict::bad_l2);
+    poison_tailroom(packet);
+    const bool checked =
+        config_.ports[port].port->features().rx_ipv4_checksum && has_checked_ip(packet);
+    net::Frame parsed;
+    const auto verdict =
+        net::parse_frame(frame_bytes(packet), parsed,
+                         checked ? net::IpChecksum::verified_by_device : net::IpChecksum::verify);
+    if (verdict != Verdict::accepted) return drop(packet, verdict);
+    switch (parsed.kind) {
+        case net::FrameKind::arp:
+            return arp(port, packet, net::payload_of(frame_bytes(packet), parsed));
+        case net::FrameKind::icmp:
+            return icmp(port, packet, parsed);
+        case net::FrameKind::udp:
+            return udp(port, packet, parsed, lanes);
+    }
+}
+
+void Ingress::arp(PortIndex port, rte_mbuf* packet, Bytes payload) {
+    const auto& binding = config_.ports[port];
+    const auto arp = net::parse_arp(payload);
+    if (!arp) return drop(packet, Verdict::bad_l2);
+    if (arp->target_ip != binding.address) return drop(packet, Verdict::not_for_us);
+    if (arp->sender_ip != net::Be32{}) {
+        Notice learnt{.kind = Notice::Kind::neighbour,
+                      .worker = config_.index,
+                      .port = port,
+                      .mac = arp->sender_mac};
+        learnt.flow.remote.ip = arp->sender_ip;
+        // If control is behind, its next probe brings the same answer.
+        static_cast<void>(mailbox_.notify(learnt));
+    }
+    if (arp->operation == net::ArpOperation::request) {
+        if (auto* reply = rte_pktmbuf_alloc(config_.pool)) {
+            auto* at =
+                reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(reply, net::kArpFrameBytes));
+            net::write_arp_reply(at, *arp, binding.port->mac(), binding.address);
+            egress_.send_frame(reply, port);
+        } else {
+            return drop(packet, Verdict::rx_nombuf);
+        }
+    }
+    counters_.consumed.add();
+    free_packet(packet);
+}
+
+void Ingress::icmp(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
+    const auto& binding = config_.ports[port];
+    const srtp::MutableBytes bytes(rte_pktmbuf_mtod(packet, std::uint8_t*),
+                                   rte_pktmbuf_data_len(packet));
+    if (!net::make_echo_reply(bytes, parsed, binding.port->mac(), binding.address))
+        return drop(packet, Verdict::not_for_us);
+    unpoison_room(packet);
+    counters_.consumed.add();
+    egress_.send_frame(packet, port);
+}
+
+void Ingress::udp(PortIndex port, rte_mbuf* packet, const net::Frame& parsed, MediaLanes& lanes) {
+    if (parsed.destination.ip != config_.ports[port].address ||
+        !is_media_port(parsed.destination.port))
+        return drop(packet, Verdict::not_for_us);
+    if (parsed.payload_bytes > kMaxDatagramBytes) return drop(packet, Verdict::bad_udp);
+    const auto kind = srtp::classify_datagram(net::payload_of(frame_bytes(packet), parsed));
+    switch (kind) {
+        case DatagramKind::dtls:
+            return dtls(port, packet, parsed);
+        case DatagramKind::stun:
+            return drop(packet, Verdict::stun_unknown_ufrag);
+        case DatagramKind::unknown:
+            return drop(packet, Verdict::demux_unknown);
+        case DatagramKind::rtp:
+        case DatagramKind::rtcp:
+            break;
+    }
+    auto* member = table_.find(Flow{parsed.source, parsed.destination});
+    if (member == nullptr) return drop(packet, Verdict::unknown_source);
+    const bool is_rtcp = kind == DatagramKind::rtcp;
+    if (member->owner != config_.index) return hand_off(packet, parsed, *member, is_rtcp);
+    auto* data = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, parsed.payload_offset);
+    (is_rtcp ? lanes.rtcp : lanes.rtp).add({packet, data, parsed.payload_bytes, member});
+}
+
+void Ingress::dtls(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
+    const Notice notice{.kind = Notice::Kind::dtls,
+                        .worker = config_.index,
+                        .port = port,
+                        .flow = {parsed.source, parsed.destination},
+                        .mac = parsed.source_mac,
+                        .packet = packet,
+                        .payload_offset = parsed.payload_offset,
+                        .payload_bytes = parsed.payload_bytes};
+    unpoison_room(packet);
+    if (!mailbox_.notify(notice)) drop(packet, Verdict::dtls_rate);
+}
+
+void Ingress::hand_off(rte_mbuf* packet, const net::Frame& parsed, const Member& member,
+                       bool is_rtcp) {
+    const HandedPacket handed{.packet = packet,
+                              .datagram_offset = parsed.payload_offset,
+                              .datagram_bytes = parsed.payload_bytes,
+                              .conference = member.conference,
+                              .member = member.slot,
+                              .is_rtcp = is_rtcp};
+    unpoison_room(packet);
+    if (!config_.to_worker[member.owner]->push(handed)) drop(packet, Verdict::handoff_full);
+}
+
+void Ingress::sort_handed(const HandedPacket* packets, unsigned count, MediaLanes& lanes) {
+    for (unsigned i = 0; i < count; ++i) {
+        const auto& handed = packets[i];
+        auto* member = table_.find(handed.conference, handed.member);
+        // The giver may know of a member a moment before us, never of another owner: owners do not
+        // change.
+        if (member == nullptr || member->owner != config_.index) {
+            drop(handed.packet, Verdict::unknown_source);
+            continue;
+        }
+        poison_tailroom(handed.packet);
+        auto* data = rte_pktmbuf_mtod_offset(handed.packet, std::uint8_t*, handed.datagram_offset);
+        (handed.is_rtcp ? lanes.rtcp : lanes.rtp)
+            .add({handed.packet, data, handed.datagram_bytes, member});
+    }
+}
+
+}  // namespace mdd

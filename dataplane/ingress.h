@@ -1,0 +1,48 @@
+// What arrives: frames sorted into lanes by what they are and whose they are. Answers ARP and ICMP
+// echo, hands DTLS to control and other workers' packets to their owners. Opens nothing.
+#pragma once
+
+#include "dataplane/batch.h"
+#include "dataplane/counters.h"
+#include "dataplane/egress.h"
+#include "dataplane/mailbox.h"
+#include "dataplane/net/frame.h"
+#include "dataplane/worker.h"
+
+namespace mdd {
+
+// The media packets of one burst, of senders that this worker owns.
+struct MediaLanes {
+    Lane rtp;
+    Lane rtcp;
+};
+
+class Ingress {
+  public:
+    Ingress(const WorkerConfig& config, Table& table, Egress& egress, Mailbox& mailbox,
+            Counters& counters);
+
+    // Sorts frames as taken from a port; takes every mbuf over. Precondition: count <= kMaxBurst;
+    // `lanes` empty.
+    void sort(PortIndex port, rte_mbuf** packets, unsigned count, MediaLanes& lanes);
+    // Sorts packets that other workers have handed over.
+    void sort_handed(const HandedPacket* packets, unsigned count, MediaLanes& lanes);
+
+  private:
+    void frame(PortIndex port, rte_mbuf* packet, MediaLanes& lanes);
+    void arp(PortIndex port, rte_mbuf* packet, srtp::Bytes payload);
+    void icmp(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
+    void udp(PortIndex port, rte_mbuf* packet, const net::Frame& frame, MediaLanes& lanes);
+    void dtls(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
+    void hand_off(rte_mbuf* packet, const net::Frame& frame, const Member& member, bool is_rtcp);
+    void drop(rte_mbuf* packet, srtp::Verdict verdict);
+    bool is_media_port(net::Be16 port) const;
+
+    const WorkerConfig& config_;
+    Table& table_;
+    Egress& egress_;
+    Mailbox& mailbox_;
+    Counters& counters_;
+};
+
+}  // namespace mdd

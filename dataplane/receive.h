@@ -1,0 +1,80 @@
+// The receiving side of the endpoints that this worker owns: which key and index a packet has,
+// opening it, replay, SSRC ownership, and what a change of keys has proved. What it accepts goes to
+// the Forwarder.
+#pragma once
+
+#include "dataplane/batch.h"
+#include "dataplane/counters.h"
+#include "dataplane/forward.h"
+#include "dataplane/mailbox.h"
+
+namespace mdd {
+
+class Receiver {
+  public:
+    Receiver(Table& table, Forwarder& forwarder, Mailbox& mailbox, Counters& counters,
+             WorkerIndex worker, unsigned replay_window);
+
+    // Takes over every packet of the lane: each is forwarded, held or dropped, and counted.
+    // Precondition: every sender is owned by this worker.
+    void rtp(const Lane& lane);
+    void rtcp(const Lane& lane);
+
+    // Control has decided on an SSRC; packets held for it go on, or are dropped.
+    void grant(Member& member, Stream* stream);
+    void refuse(Member& member, std::uint32_t ssrc, srtp::Verdict reason);
+    // Lets go of what is held for a member: it leaves, or has restarted.
+    void drop_pending(Member& member, srtp::Verdict reason);
+
+  private:
+    // An RTP packet between its header check and its verdict.
+    struct RtpJob {
+        MediaPacket packet;
+        srtp::Bytes header, sealed, tail;
+        std::uint32_t ssrc;
+        std::uint16_t sequence;
+        srtp::Attempts attempts;
+    };
+    // Where the receive state of an SSRC is kept, once a packet of it has verified. Neither:
+    // `verdict` says why.
+    struct Place {
+        Stream* stream = nullptr;
+        PendingSsrc* pending = nullptr;
+        srtp::Verdict verdict = srtp::Verdict::accepted;
+        srtp::StreamRx& rx() const { return stream != nullptr ? stream->rx : pending->rx; }
+    };
+
+    // False: the packet has met its end already.
+    bool gather(const MediaPacket& packet, RtpJob& job);
+    static bool open(const RtpJob& job, unsigned attempt, std::uint8_t* plain);
+    void settle(const RtpJob& job, std::uint8_t* plain, bool first_verified);
+    void accept(const RtpJob& job, std::uint8_t* plain, std::uint64_t index, const Place& place);
+
+    void rtcp_packet(const MediaPacket& packet);
+    void settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& view,
+                     const srtp::Attempt& verified, srtp::Bytes compound);
+
+    Place place(Member& member, std::uint32_t ssrc);
+    void prove(Member& member, const srtp::Attempt& verified);
+    void restart(Member& member);
+    void report_proof(Member& member);
+    void hold(PendingSsrc& pending, const HeldPacket& held);
+    void release(Member& member, Stream& stream, const HeldPacket& held);
+    // Both count the packet's end.
+    void forward(rte_mbuf* packet, const Member& sender, Stream& stream, OpenedRtp& opened,
+                 std::size_t plain_bytes);
+    void relay(rte_mbuf* packet, const Member& sender, Stream& stream, srtp::Bytes compound);
+    void drop(rte_mbuf* packet, srtp::Verdict verdict);
+    void consume(rte_mbuf* packet);
+
+    Table& table_;
+    Forwarder& forwarder_;
+    Mailbox& mailbox_;
+    Counters& counters_;
+    const WorkerIndex worker_;
+    const unsigned replay_window_;
+    std::array<RtpJob, kMaxBurst> jobs_;
+    Scratch scratch_;
+};
+
+}  // namespace mdd

@@ -1,0 +1,110 @@
+// The receiving side's dealings with control: whose an SSRC is, packets held until that is known,
+// and what a change of keys has proved. Part of Receiver (receive.h).
+#include "dataplane/packet_pool.h"
+#include "dataplane/receive.h"
+
+namespace mdd {
+
+using srtp::Bytes;
+using srtp::Verdict;
+
+Receiver::Place Receiver::place(Member& member, std::uint32_t ssrc) {
+    auto& endpoint = *member.endpoint;
+    if (auto* stream = endpoint.find(ssrc)) return {.stream = stream};
+    if (auto* pending = endpoint.find_pending(ssrc)) return {.pending = pending};
+    if (const auto* refused = endpoint.find_refused(ssrc)) return {.verdict = refused->reason};
+    for (auto& pending : endpoint.pending) {
+        if (pending.in_use) continue;
+        const Notice seen{.kind = Notice::Kind::ssrc_seen,
+                          .worker = worker_,
+                          .conference = member.conference,
+                          .member = member.slot,
+                          .ssrc = ssrc};
+        if (!mailbox_.notify(seen)) break;
+        pending = {};
+        pending.ssrc = ssrc;
+        pending.in_use = true;
+        return {.pending = &pending};
+    }
+    return {.verdict = Verdict::ssrc_pending};
+}
+
+void Receiver::hold(PendingSsrc& pending, const HeldPacket& held) {
+    if (pending.held_count == PendingSsrc::kHeld) return drop(held.packet, Verdict::ssrc_pending);
+    pending.held[pending.held_count++] = held;
+}
+
+void Receiver::grant(Member& member, Stream* stream) {
+    auto& endpoint = *member.endpoint;
+    stream->rx = {};
+    // New or from before the member left: either way its packets are a new run on every leg.
+    ++stream->run;
+    endpoint.streams.push_back(stream);
+    auto* pending = endpoint.find_pending(stream->ssrc);
+    if (pending == nullptr) return;
+    stream->rx = pending->rx;
+    for (unsigned i = 0; i < pending->held_count; ++i) release(member, *stream, pending->held[i]);
+    pending->in_use = false;
+}
+
+void Receiver::release(Member& member, Stream& stream, const HeldPacket& held) {
+    if (held.is_rtcp) return relay(held.packet, member, stream, Bytes(held.data, held.plain_bytes));
+    const Bytes header(held.data, held.header_bytes);
+    auto* plain = held.data + held.header_bytes;
+    OpenedRtp opened{.header = header,
+                     .body = plain,
+                     .tail = Bytes(plain + held.plain_bytes + srtp::kTagBytes, held.tail_bytes),
+                     .ssrc = stream.ssrc,
+                     .sequence = srtp::load_be16(header.data() + 2),
+                     .index = held.index};
+    forward(held.packet, member, stream, opened, held.plain_bytes);
+}
+
+void Receiver::refuse(Member& member, std::uint32_t ssrc, Verdict reason) {
+    auto& endpoint = *member.endpoint;
+    endpoint.refused[endpoint.refused_count++ % Endpoint::kRefused] = {ssrc, reason};
+    auto* pending = endpoint.find_pending(ssrc);
+    if (pending == nullptr) return;
+    for (unsigned i = 0; i < pending->held_count; ++i) drop(pending->held[i].packet, reason);
+    pending->in_use = false;
+}
+
+void Receiver::drop_pending(Member& member, Verdict reason) {
+    for (auto& pending : member.endpoint->pending) {
+        if (!pending.in_use) continue;
+        for (unsigned i = 0; i < pending.held_count; ++i) drop(pending.held[i].packet, reason);
+        pending.in_use = false;
+    }
+}
+
+void Receiver::prove(Member& member, const srtp::Attempt& verified) {
+    auto& endpoint = *member.endpoint;
+    const auto proof = endpoint.hop.settle(verified);
+    if (proof == srtp::Proof::restart) restart(member);
+    if (proof != srtp::Proof::none) endpoint.unreported = proof;
+    if (endpoint.unreported != srtp::Proof::none) report_proof(member);
+}
+
+void Receiver::restart(Member& member) {
+    // Ownership law 6: the sender's indexes begin anew, ours do not; each stream gets a new run on
+    // every leg.
+    for (auto* stream : member.endpoint->streams) {
+        stream->rx = {};
+        ++stream->run;
+    }
+    drop_pending(member, Verdict::ssrc_pending);
+}
+
+void Receiver::report_proof(Member& member) {
+    auto& endpoint = *member.endpoint;
+    const Notice proved{.kind = Notice::Kind::key_proved,
+                        .worker = worker_,
+                        .proof = endpoint.unreported,
+                        .conference = member.conference,
+                        .member = member.slot,
+                        .epoch = endpoint.hop.newest()->epoch};
+    // If control is behind, the endpoint's next packet tries again.
+    if (mailbox_.notify(proved)) endpoint.unreported = srtp::Proof::none;
+}
+
+}  // namespace mdd
