@@ -48,16 +48,6 @@ def play_command(clip, ports):
     return command
 
 
-def write_sdp(path, ports):
-    """Describes to ffmpeg what arrives on which local port."""
-    lines = ["v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=mdd demo", "c=IN IP4 127.0.0.1", "t=0 0"]
-    for stream in STREAMS:
-        lines += [f"m={stream.kind} {ports[stream]} RTP/AVP {stream.payload_type}",
-                  f"a=rtpmap:{stream.payload_type} {stream.rtpmap}"]
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("\r\n".join(lines) + "\r\n")
-
-
 def receive_command(sdp, hashes, recording, silence_seconds):
     """Receives what the SDP describes until `silence_seconds` without a packet: frame hashes, and a file to watch."""
     return [*FFMPEG, "-protocol_whitelist", "file,udp,rtp", "-listen_timeout", silence_seconds,

@@ -1,8 +1,31 @@
 """What the demo found: joins the endpoints' traces, judges the run, prints it for people; it measures nothing.
 
-A trace is {(ssrc, index): microseconds on the machine's monotonic clock}: of what one endpoint sent, or received.
+Times are microseconds on the machine's monotonic clock, which all endpoints of a lab share. What an endpoint sent
+or received is {(ssrc, index): time}, where the index is 65536 * ROC + SEQ as the sender counts.
 """
 import math
+
+
+class Trace:
+    """One endpoint's trace file: what it sent, what it received, and since when it had keys."""
+
+    def __init__(self):
+        self.sent, self.received, self.keyed = {}, {}, math.inf
+
+
+def read_trace(path):
+    """Reads what `mdd-endpoint --trace` wrote."""
+    trace = Trace()
+    with open(path, encoding="ascii") as file:
+        for line in file:
+            kind, *fields = line.split(",")
+            if kind == "tx":
+                trace.sent[int(fields[0]), int(fields[1])] = int(fields[2]) / 1000
+            elif kind == "rx":
+                trace.received[int(fields[0]), int(fields[1])] = int(fields[3]) / 1000
+            elif kind == "keyed":
+                trace.keyed = min(trace.keyed, int(fields[0]) / 1000)
+    return trace
 
 
 def percentile(values, share):

@@ -2,6 +2,7 @@
 """Tests of the demo's arithmetic: what counts as lost, as late, and as a run that went as it should."""
 import os
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../tools/demo.d"))
@@ -37,6 +38,15 @@ class Arithmetic(unittest.TestCase):
     def test_a_silent_second_has_no_delay(self):
         values = report.percentile_per_second(0, 2, {(1, 1): 10}, [{(1, 1): 40}], 0.5)
         self.assertEqual(values, [30, None])
+
+
+class TraceFiles(unittest.TestCase):
+    def test_a_trace_tells_sent_received_and_the_first_handshake(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".trace") as file:
+            file.write("keyed,5000\ntx,7,65537,9000,120\nrx,8,3,900,12000,110,4711\nkeyed,99000\n")
+            file.flush()
+            trace = report.read_trace(file.name)
+        self.assertEqual((trace.sent, trace.received, trace.keyed), ({(7, 65537): 9.0}, {(8, 3): 12.0}, 5.0))
 
 
 class Judgement(unittest.TestCase):
