@@ -4,7 +4,7 @@
 #include "dataplane/srtp/demux.h"
 #include "dataplane/srtp/ohb.h"
 #include "tests/support/fuzz_input.h"
-#include "tests/support/hop_model.h"
+#include "tests/support/hop_packets.h"
 
 using namespace mdd;
 

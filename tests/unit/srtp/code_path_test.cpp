@@ -5,7 +5,7 @@
 #include <set>
 
 #include "dataplane/srtp/kdf.h"
-#include "tests/support/hop_model.h"
+#include "tests/support/hop_packets.h"
 #include "tests/unit/srtp/vector_cases.h"
 
 namespace mdd::test {

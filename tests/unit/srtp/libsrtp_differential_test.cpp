@@ -8,7 +8,7 @@
 
 #include "dataplane/srtp/index.h"
 #include "dataplane/srtp/kdf.h"
-#include "tests/support/hop_model.h"
+#include "tests/support/hop_packets.h"
 #include "tests/support/libsrtp_session.h"
 
 namespace mdd::test {

@@ -6,7 +6,7 @@
 
 #include "dataplane/srtp/kdf.h"
 #include "dataplane/srtp/ohb.h"
-#include "tests/support/hop_model.h"
+#include "tests/support/hop_packets.h"
 #include "tests/unit/srtp/vector_cases.h"
 
 namespace mdd::test {
