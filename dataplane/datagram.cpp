@@ -28,10 +28,8 @@ srtp::Bytes datagram_of(const Notice& notice) {
             notice.payload_bytes};
 }
 
-void free_packet(rte_mbuf* packet) {
-    if (packet == nullptr) return;
-    unpoison_room(packet);
-    rte_pktmbuf_free(packet);
+void free_datagram(rte_mbuf* packet) {
+    if (packet != nullptr) free_packet(packet);
 }
 
 }  // namespace mdd

@@ -16,7 +16,7 @@ rte_mbuf* make_datagram(rte_mempool* pool, srtp::Bytes payload);
 // The UDP payload of a notice of kind dtls; lives as long as notice.packet.
 srtp::Bytes datagram_of(const Notice& notice);
 
-// Frees a buffer; null is allowed.
-void free_packet(rte_mbuf* packet);
+// Frees a datagram that nobody took over; null is allowed.
+void free_datagram(rte_mbuf* packet);
 
 }  // namespace mdd

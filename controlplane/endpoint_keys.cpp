@@ -1,0 +1,92 @@
+// First keys, re-key, restart, leaving.
+#include "controlplane/endpoint_keys.h"
+
+#include <iterator>
+#include <utility>
+
+namespace mdd::control {
+namespace {
+
+void append(Change& change, Change&& more) {
+    std::move(more.postings.begin(), more.postings.end(), std::back_inserter(change.postings));
+    std::move(more.replaced.begin(), more.replaced.end(), std::back_inserter(change.replaced));
+}
+
+}  // namespace
+
+Change EndpointKeys::install(Publisher& publisher, EndpointRef who, WorkerIndex owner,
+                             KeysetPtr receive, KeysetPtr transmit, TimePoint now) {
+    epoch_ = next_epoch();
+    if (!keyed()) {
+        key_start_ = publisher.next_key_start();
+        receive_ = std::move(receive);
+        transmit_ = std::move(transmit);
+        return publisher.first_keys(who, owner, receive_.get(), transmit_.get(), key_start_);
+    }
+    auto change = publisher.receive_keys(who, owner, receive.get());
+    // The worker keeps the newest two.
+    if (receive_old_) change.replaced.push_back(std::move(receive_old_));
+    receive_old_ = std::exchange(receive_, std::move(receive));
+    next_transmit_ = std::move(transmit);
+    switch_at_ = now + kSwitchAfter;
+    retire_at_.reset();
+    return change;
+}
+
+Change EndpointKeys::proved(Publisher& publisher, EndpointRef who, WorkerIndex owner,
+                            std::uint64_t epoch, srtp::Proof proof, TimePoint now) {
+    if (!keyed() || proof == srtp::Proof::none) return {};
+    const bool restart = proof == srtp::Proof::restart;
+    // A restart that older keys have proved still holds when newer ones take over.
+    if (restart && next_transmit_) restarted_ = true;
+    if (epoch != epoch_) return {};
+    auto change = switch_transmit(publisher, who);
+    if (restart)
+        append(change, retire_old(publisher, who, owner));
+    else if (receive_old_)
+        retire_at_ = now + kRetireAfter;
+    return change;
+}
+
+Change EndpointKeys::on_time(Publisher& publisher, EndpointRef who, WorkerIndex owner,
+                             TimePoint now) {
+    Change change;
+    if (switch_at_ && now >= *switch_at_) {
+        change = switch_transmit(publisher, who);
+        retire_at_ = now + kUnproved;
+    }
+    if (retire_at_ && now >= *retire_at_) append(change, retire_old(publisher, who, owner));
+    return change;
+}
+
+Change EndpointKeys::switch_transmit(Publisher& publisher, EndpointRef who) {
+    switch_at_.reset();
+    // Never the same keys under a new number: that would count from 0 under a used key.
+    if (!next_transmit_) return {};
+    if (std::exchange(restarted_, false)) key_start_ = publisher.next_key_start();
+    auto change = publisher.transmit_keys(who, next_transmit_.get(), key_start_);
+    change.replaced.push_back(std::exchange(transmit_, std::move(next_transmit_)));
+    return change;
+}
+
+Change EndpointKeys::retire_old(Publisher& publisher, EndpointRef who, WorkerIndex owner) {
+    retire_at_.reset();
+    if (!receive_old_) return {};
+    auto change = publisher.retire_old(who, owner);
+    change.replaced.push_back(std::move(receive_old_));
+    return change;
+}
+
+Change EndpointKeys::leave(Publisher& publisher, EndpointRef who, WorkerIndex owner) {
+    if (!keyed()) return {};
+    auto change = publisher.leave(who, owner);
+    for (auto* keys : {&receive_, &receive_old_, &transmit_})
+        if (*keys) change.replaced.push_back(std::move(*keys));
+    next_transmit_.reset();
+    restarted_ = false;
+    switch_at_.reset();
+    retire_at_.reset();
+    return change;
+}
+
+}  // namespace mdd::control

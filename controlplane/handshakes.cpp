@@ -1,0 +1,166 @@
+// DTLS up and down.
+#include "controlplane/handshakes.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "dataplane/datagram.h"
+#include "dataplane/net/header_template.h"
+#include "kmf-tunnel/record.h"
+
+namespace mdd::control {
+
+using srtp::Verdict;
+
+namespace {
+
+// One tunnel message is one DTLS record of at most 2^14 bytes; the rest of the message is shorter
+// than this with any list of profiles that mdd offers.
+constexpr std::size_t kLongestUp_bytes = 16'384 - 64;
+
+bool is_dtls(srtp::Bytes datagram) {
+    return datagram[0] >= 20 && datagram[0] <= 63;
+}
+
+}  // namespace
+
+void Handshakes::from_endpoint(const Notice& notice, TimePoint now) {
+    const auto verdict = pass_up(notice, datagram_of(notice), now);
+    if (verdict == Verdict::accepted)
+        state_.counters.consumed.add();
+    else
+        state_.counters.drop(verdict);
+}
+
+Verdict Handshakes::pass_up(const Notice& notice, srtp::Bytes datagram, TimePoint now) {
+    auto* endpoint = state_.conferences.find(notice.flow.remote);
+    if (endpoint == nullptr) return Verdict::unknown_source;
+    if (datagram.size() > kLongestUp_bytes) return Verdict::dtls_too_long;
+    if (!endpoint->association) return begin(*endpoint, notice, datagram, now);
+    // An association belongs to one 4-tuple.
+    if (endpoint->place->flow != notice.flow) return Verdict::unknown_source;
+    if (!tunnels_.is_up(endpoint->association->tunnel)) return Verdict::dtls_no_tunnel;
+    return send_up(*endpoint, datagram, now);
+}
+
+Verdict Handshakes::begin(EndpointState& endpoint, const Notice& notice, srtp::Bytes datagram,
+                          TimePoint now) {
+    if (!tunnel::is_client_hello_record(datagram)) return Verdict::dtls_malformed;
+    const auto& conference = state_.conferences.conference_of(endpoint);
+    const auto tunnel = tunnels_.first_up(conference.tunnels);
+    if (!tunnel) return Verdict::dtls_no_tunnel;
+    if (!state_.admission.begin(endpoint.ref, notice.flow.remote.ip, now))
+        return Verdict::dtls_rate;
+    if (!membership_.seat(endpoint, notice, now)) {
+        state_.admission.end(endpoint.ref);
+        spdlog::warn(
+            "no route to endpoint {}: its address is in no network of the port, which has "
+            "no gateway",
+            endpoint.id);
+        return Verdict::unknown_source;
+    }
+    const auto& association = state_.conferences.associate(endpoint, *tunnel);
+    spdlog::info("endpoint {} begins its handshake, association {}", endpoint.id,
+                 tunnel::to_hex(association.id));
+    return send_up(endpoint, datagram, now);
+}
+
+Verdict Handshakes::send_up(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now) {
+    auto& association = *endpoint.association;
+    if (!association.budget.takes_up(datagram, now)) return Verdict::dtls_rate;
+    state_.admission.touch(endpoint.ref, now);
+    endpoint.heard = now;
+    tunnel::Message message{association.id,
+                            state_.conferences.conference_of(endpoint).id,
+                            tunnel::Empty{},
+                            {datagram.begin(), datagram.end()}};
+    // On every one, not only the first: the tunnel may lose it, and browsers split their hello.
+    if (tunnel::is_epoch0_handshake(datagram)) {
+        tunnel::SupportedProfiles supported;
+        for (const auto profile : state_.settings.profiles)
+            supported.profiles.push_back(static_cast<std::uint16_t>(profile));
+        message.body = std::move(supported);
+    }
+    return tunnels_.send(association.tunnel, message) ? Verdict::accepted : Verdict::dtls_no_tunnel;
+}
+
+EndpointState* Handshakes::addressee(TunnelIndex tunnel, const tunnel::Message& message) {
+    auto* endpoint = state_.conferences.find(message.association);
+    if (endpoint == nullptr) {
+        ++state_.statistics.unknown_association;
+        return nullptr;
+    }
+    // A KMF speaks only for associations that went to it.
+    if (endpoint->association->tunnel != tunnel) {
+        ++state_.statistics.foreign_association;
+        return nullptr;
+    }
+    if (state_.conferences.conference_of(*endpoint).id != message.conference) {
+        ++state_.statistics.wrong_conference;
+        return nullptr;
+    }
+    return endpoint;
+}
+
+void Handshakes::from_kmf(TunnelIndex tunnel, tunnel::Message&& message, TimePoint now) {
+    auto* endpoint = addressee(tunnel, message);
+    if (endpoint == nullptr) return;
+    if (auto* keys = std::get_if<tunnel::KeyInformation>(&message.body))
+        if (!keying_.take(*endpoint, std::move(*keys), now)) return;
+    if (message.dtls.empty()) {
+        ++state_.statistics.down_empty;
+        return;
+    }
+    auto& association = *endpoint->association;
+    if (association.installs_under_way == 0) return pass_down(*endpoint, message.dtls, now);
+    if (association.held.size() < kHeld)
+        association.held.push_back(std::move(message.dtls));
+    else
+        ++state_.statistics.down_rate;
+}
+
+void Handshakes::installed(EndpointRef ref, const tunnel::AssociationId& id, TimePoint now) {
+    auto* endpoint = state_.conferences.find(ref);
+    // The endpoint may have left meanwhile.
+    if (!endpoint->association || endpoint->association->id != id) return;
+    if (--endpoint->association->installs_under_way > 0) return;
+    for (const auto& datagram : std::exchange(endpoint->association->held, {}))
+        pass_down(*endpoint, datagram, now);
+}
+
+void Handshakes::pass_down(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now) {
+    auto& statistics = state_.statistics;
+    const auto& place = *endpoint.place;
+    if (!is_dtls(datagram)) {
+        ++statistics.down_not_dtls;
+        return;
+    }
+    if (datagram.size() > net::max_udp_payload_bytes(state_.settings.ports[place.port].mtu_bytes)) {
+        ++statistics.down_too_long;
+        return;
+    }
+    const auto budget = endpoint.association->budget.takes_down(datagram, now);
+    if (budget != DtlsBudget::Down::pass) {
+        ++(budget == DtlsBudget::Down::rate ? statistics.down_rate : statistics.down_amplification);
+        return;
+    }
+    auto* packet = make_datagram(state_.settings.pool, datagram);
+    if (packet == nullptr) {
+        ++statistics.down_no_buffer;
+        return;
+    }
+    ++statistics.down_passed;
+    state_.courier.send(state_.publisher.datagram(endpoint.ref, place.owner, packet));
+}
+
+void Handshakes::on_time(TimePoint now) {
+    for (const auto& ref : state_.admission.expire(now)) {
+        ++state_.statistics.expired;
+        auto* endpoint = state_.conferences.find(ref);
+        spdlog::info("endpoint {} did not finish its handshake", endpoint->id);
+        state_.conferences.forget_association(*endpoint);
+    }
+}
+
+}  // namespace mdd::control

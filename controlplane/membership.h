@@ -1,0 +1,42 @@
+// Endpoints on the workers: their seats, next hops, SSRCs and legs, and when they have left.
+#pragma once
+
+#include <string_view>
+
+#include "controlplane/state.h"
+
+namespace mdd::control {
+
+class Membership {
+  public:
+    explicit Membership(State& state) : state_(state) {}
+
+    // Tells the workers of every conference. Once, before anything else.
+    void announce();
+
+    // The endpoint that sent `notice` gets its seat on the workers; the worker of its first packet
+    // owns it for ever. False: no route to its address.
+    bool seat(EndpointState& endpoint, const Notice& notice, TimePoint now);
+    // The endpoint is gone: keys and association end, its SSRCs wait for it.
+    void leave(EndpointState& endpoint, TimePoint now);
+
+    void on_ssrc(const Notice& notice);
+    void on_neighbour(const Notice& notice);
+    void on_activity(const PollActivity& answer, TimePoint now);
+    // Asks for activity and link-layer addresses, and lets those go that are silent for too long.
+    void on_time(TimePoint now);
+
+    // Pauses or resumes the copy of one stream for one receiver, both by their endpoint ids. False:
+    // no such conference, endpoints or stream.
+    bool pause_leg(const tunnel::ConferenceId& conference, std::string_view source,
+                   std::uint32_t ssrc, std::string_view receiver, bool paused);
+
+  private:
+    void check_activity(TimePoint now);
+    void ask_neighbours(TimePoint now);
+
+    State& state_;
+    TimePoint next_check_{};
+};
+
+}  // namespace mdd::control

@@ -1,0 +1,121 @@
+// Who gets which command.
+#include "controlplane/publish.h"
+
+#include <utility>
+
+namespace mdd::control {
+namespace {
+
+template <class Body>
+void add(Change& change, unsigned worker, Body body) {
+    change.postings.push_back(
+        {static_cast<WorkerIndex>(worker), Command{std::move(body), /*ticket=*/0}});
+}
+
+template <class Body>
+Change to_one(WorkerIndex worker, Body body) {
+    Change change;
+    add(change, worker, std::move(body));
+    return change;
+}
+
+}  // namespace
+
+template <class Body>
+Change Publisher::to_all(const Body& body) const {
+    Change change;
+    for (unsigned worker = 0; worker < workers_; ++worker) add(change, worker, body);
+    return change;
+}
+
+Change Publisher::conference(ConferenceSlot slot, std::size_t members) const {
+    Change change;
+    for (unsigned worker = 0; worker < workers_; ++worker)
+        add(change, worker, AddConference{slot, std::make_unique<Conference>(members)});
+    return change;
+}
+
+Change Publisher::member(EndpointRef who, const Place& place, const net::MacAddress& port_mac,
+                         std::size_t streams) const {
+    Change change;
+    for (unsigned worker = 0; worker < workers_; ++worker) {
+        auto member = std::make_unique<Member>();
+        member->conference = who.conference;
+        member->slot = who.member;
+        member->owner = place.owner;
+        member->port = place.port;
+        member->remote = place.flow.remote;
+        member->local = place.flow.local;
+        member->next_hop = place.next_hop;
+        // The receiver's link-layer address comes with SetNeighbour.
+        member->header =
+            net::make_header_template(port_mac, {}, place.flow.local, place.flow.remote);
+        if (worker == place.owner) {
+            member->endpoint = std::make_unique<Endpoint>();
+            member->endpoint->streams.reserve(streams);
+        }
+        add(change, worker, AddMember{std::move(member)});
+    }
+    return change;
+}
+
+Change Publisher::first_keys(EndpointRef who, WorkerIndex owner, const srtp::Keyset* receive,
+                             const srtp::Keyset* transmit, std::uint32_t key_start) const {
+    auto change = transmit_keys(who, transmit, key_start);
+    add(change, owner, InstallReceiveKeys{who.conference, who.member, receive});
+    return change;
+}
+
+Change Publisher::receive_keys(EndpointRef who, WorkerIndex owner,
+                               const srtp::Keyset* receive) const {
+    return to_one(owner, InstallReceiveKeys{who.conference, who.member, receive});
+}
+
+Change Publisher::transmit_keys(EndpointRef who, const srtp::Keyset* transmit,
+                                std::uint32_t key_start) const {
+    return to_all(SetTransmitKeys{who.conference, who.member, transmit, key_start});
+}
+
+Change Publisher::retire_old(EndpointRef who, WorkerIndex owner) const {
+    return to_one(owner, RetireReceiveKeys{who.conference, who.member, /*all=*/false, {}});
+}
+
+Change Publisher::leave(EndpointRef who, WorkerIndex owner) const {
+    auto change = transmit_keys(who, nullptr, 0);
+    add(change, owner, RetireReceiveKeys{who.conference, who.member, /*all=*/true, {}});
+    return change;
+}
+
+Change Publisher::grant(EndpointRef who, WorkerIndex owner, Stream* stream) const {
+    auto change = to_all(SetSsrcOwner{who.conference, stream->ssrc, who.member});
+    add(change, owner, GrantSsrc{who.conference, who.member, stream});
+    return change;
+}
+
+Change Publisher::refuse(EndpointRef who, WorkerIndex owner, std::uint32_t ssrc,
+                         srtp::Verdict reason) const {
+    return to_one(owner, RefuseSsrc{who.conference, who.member, ssrc, reason});
+}
+
+Change Publisher::pause(EndpointRef source, WorkerIndex owner, std::uint32_t ssrc,
+                        MemberSlot receiver, bool paused) const {
+    return to_one(owner, PauseLeg{source.conference, source.member, ssrc, receiver, paused});
+}
+
+Change Publisher::neighbour(PortIndex port, net::Be32 ip, const net::MacAddress& mac) const {
+    return to_all(SetNeighbour{port, ip, mac});
+}
+
+Change Publisher::probe(PortIndex port, net::Be32 ip) const {
+    return to_one(0, ProbeNeighbour{port, ip});
+}
+
+Change Publisher::datagram(EndpointRef who, WorkerIndex owner, rte_mbuf* packet) const {
+    return to_one(owner, SendDatagram{who.conference, who.member, packet});
+}
+
+Change Publisher::poll_activity(EndpointRef who, WorkerIndex owner) const {
+    return to_one(owner, PollActivity{who.conference, who.member});
+}
+
+}  // namespace mdd::control

@@ -1,0 +1,84 @@
+// A change of a conference becomes commands, one per worker that has to know. Pure: posts nothing.
+// The rules of who gets what stand here and nowhere else.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "controlplane/endpoint_ref.h"
+#include "dataplane/mailbox.h"
+#include "dataplane/net/address.h"
+
+namespace mdd::control {
+
+using KeysetPtr = std::shared_ptr<const srtp::Keyset>;
+
+struct Posting {
+    WorkerIndex worker;
+    Command command;
+};
+
+// Commands that belong together, and the keysets that no worker uses once all are carried out.
+struct Change {
+    std::vector<Posting> postings;
+    std::vector<KeysetPtr> replaced;
+};
+
+// Where an endpoint is, from its first admission on. `owner` stays the same for the endpoint id.
+struct Place {
+    WorkerIndex owner = 0;
+    PortIndex port = 0;
+    Flow flow;
+    net::Be32 next_hop{};
+    bool operator==(const Place&) const = default;
+};
+
+class Publisher {
+  public:
+    explicit Publisher(unsigned workers) : workers_(workers) {}
+
+    // A number that no leg has counted under yet. Only for transmit keys that were never sent with.
+    std::uint32_t next_key_start() { return ++key_start_; }
+
+    // To every worker, with places for `members` endpoints.
+    Change conference(ConferenceSlot slot, std::size_t members) const;
+    // To every worker; the receiving side on the owner alone, with room for `streams` SSRCs.
+    Change member(EndpointRef who, const Place& place, const net::MacAddress& port_mac,
+                  std::size_t streams) const;
+
+    // First keys of an endpoint: inbound to the owner, outbound to every worker, counting afresh.
+    Change first_keys(EndpointRef who, WorkerIndex owner, const srtp::Keyset* receive,
+                      const srtp::Keyset* transmit, std::uint32_t key_start) const;
+    // New inbound keys beside the old ones.
+    Change receive_keys(EndpointRef who, WorkerIndex owner, const srtp::Keyset* receive) const;
+    // Outbound keys, to every worker.
+    Change transmit_keys(EndpointRef who, const srtp::Keyset* transmit,
+                         std::uint32_t key_start) const;
+    // The older inbound keys go.
+    Change retire_old(EndpointRef who, WorkerIndex owner) const;
+    // Nothing is sent to the endpoint and nothing of it verifies any more.
+    Change leave(EndpointRef who, WorkerIndex owner) const;
+
+    // The stream to its owner; who owns the SSRC to every worker.
+    Change grant(EndpointRef who, WorkerIndex owner, Stream* stream) const;
+    Change refuse(EndpointRef who, WorkerIndex owner, std::uint32_t ssrc,
+                  srtp::Verdict reason) const;
+    Change pause(EndpointRef source, WorkerIndex owner, std::uint32_t ssrc, MemberSlot receiver,
+                 bool paused) const;
+
+    Change neighbour(PortIndex port, net::Be32 ip, const net::MacAddress& mac) const;
+    // One worker asks for all.
+    Change probe(PortIndex port, net::Be32 ip) const;
+    Change datagram(EndpointRef who, WorkerIndex owner, rte_mbuf* packet) const;
+    Change poll_activity(EndpointRef who, WorkerIndex owner) const;
+
+  private:
+    template <class Body>
+    Change to_all(const Body& body) const;
+
+    unsigned workers_;
+    std::uint32_t key_start_ = 0;
+};
+
+}  // namespace mdd::control

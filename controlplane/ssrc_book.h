@@ -1,0 +1,51 @@
+// Who owns which SSRC in one conference (ownership law 5), and the streams that belong to them. No
+// I/O. Nothing is ever evicted: a sender that comes back has to go on above what was sent before.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "dataplane/srtp/verdict.h"
+#include "dataplane/table.h"
+
+namespace mdd::control {
+
+struct SsrcAnswer {
+    srtp::Verdict verdict;  // accepted, ssrc_owned or ssrc_cap
+    Stream* stream;         // accepted: to be granted; null when the member holds it already
+    bool first_time;        // accepted: nobody had this SSRC before
+};
+
+class SsrcBook {
+  public:
+    static constexpr std::size_t kPerConference = 4096;
+
+    // `members`: endpoint slots of the conference, the number of legs of each stream.
+    // `live_cap`: SSRCs that one endpoint may use at a time.
+    SsrcBook(std::size_t members, std::size_t live_cap);
+
+    // `who` has sent a packet that verified under `ssrc`.
+    SsrcAnswer ask(MemberSlot who, std::uint32_t ssrc);
+    // `who` has left: its SSRCs stay its own, its streams wait for it. Until the worker has handed
+    // them back, only commands posted to that same worker may name them again.
+    void park(MemberSlot who);
+
+    // Null when `ssrc` is not `who`'s, live or parked.
+    const Stream* find(MemberSlot who, std::uint32_t ssrc) const;
+    std::size_t live(MemberSlot who) const { return live_[who]; }
+    std::size_t size() const { return entries_.size(); }
+
+  private:
+    struct Entry {
+        MemberSlot owner;
+        bool live;
+        std::unique_ptr<Stream> stream;
+    };
+    const std::size_t live_cap_;
+    std::vector<std::size_t> live_;  // by MemberSlot
+    std::map<std::uint32_t, Entry> entries_;
+};
+
+}  // namespace mdd::control
