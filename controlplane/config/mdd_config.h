@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "controlplane/config/descriptor.h"
+#include "controlplane/config/log_level.h"
 #include "dataplane/srtp/profile.h"
 
 namespace mdd::config {
@@ -96,8 +97,6 @@ struct ConferenceConfig {
     std::vector<std::uint8_t> audio;  // RTP payload types
     std::vector<StaticEndpoint> endpoints;
 };
-
-enum class LogLevel { trace, debug, info, warning, error };
 
 struct LogConfig {
     LogLevel level = LogLevel::info;

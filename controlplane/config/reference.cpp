@@ -121,8 +121,9 @@ std::string markdown_reference(const Descriptor& root, std::string_view program,
         "TOML 1.0. Generated from the table that `{0}` itself reads with; do not edit.\n"
         "`{0} --config {1} --check-config` names every error with its place and a fix, and exits "
         "with 78 if there is one.\n"
-        "*Counts from*: whether a changed value counts at the next start only, or at a reload "
-        "too.\n\n",
+        "*Counts from*: when a changed value takes effect; `reload` where the program serves one, "
+        "else "
+        "`start`.\n\n",
         program, file_name);
     write_rows(root, out);
     for (const Descriptor& row : root.rows)
