@@ -1,0 +1,54 @@
+// kmf.toml row by row, as written: the structs that the descriptor table fills. kmf_config.h is
+// what the program uses.
+#pragma once
+
+#include <optional>
+
+#include "controlplane/config/descriptor.h"
+#include "dataplane/srtp/profile.h"
+
+namespace mdd::kmf {
+
+enum class Protocol { dtls_v1, rfc9185 };
+
+struct TunnelTlsRow {
+    std::filesystem::path cert, key, ca;
+};
+struct EndpointTlsRow {
+    std::filesystem::path cert, key;
+};
+struct MddRow {
+    std::string name;
+    config::Sha256 fingerprint{};
+    std::vector<std::string> conferences;
+};
+struct EndpointRow {
+    std::string id;
+    config::Sha256 fingerprint{};
+};
+struct ConferenceRow {
+    config::Id128 id{};
+    srtp::Profile profile = srtp::Profile::double_aes_128_gcm;
+    bool allow_plain = false;
+    std::optional<std::vector<std::string>> rekey;
+    std::optional<std::chrono::milliseconds> ekt_ttl;
+    std::optional<bool> require_tls_id;
+    std::vector<EndpointRow> endpoints;
+};
+struct KmfFile {
+    config::Ipv4Endpoint listen;
+    std::vector<Protocol> protocols;
+    std::vector<srtp::Profile> profiles;
+    TunnelTlsRow tunnel_tls;
+    EndpointTlsRow endpoint_tls;
+    std::vector<MddRow> mdds;
+    std::vector<ConferenceRow> conferences;
+};
+
+// Every key with its type, range, default and sentence.
+const config::Schema<KmfFile>& kmf_schema();
+
+// Contradictions that no single key shows; reported to `reader`.
+void check_across(const KmfFile& file, config::Reader& reader);
+
+}  // namespace mdd::kmf
