@@ -15,8 +15,7 @@ struct RtpCounters {
         0;  // its index was used already: the source restarted or repeated itself
     std::uint64_t send_not_keyed = 0;  // before the first handshake was done
     std::uint64_t send_paused = 0;
-    std::uint64_t send_expired = 0;   // the EKT key's lifetime is over
-    std::uint64_t send_too_long = 0;  // beyond what a datagram can carry
+    std::uint64_t send_expired = 0;  // the EKT key's lifetime is over
     std::uint64_t wrong_ssrc_or_pt =
         0;                            // the local program sent another stream than the one declared
     std::uint64_t socket_failed = 0;  // the operating system took no datagram
@@ -31,6 +30,8 @@ struct RtpCounters {
     std::uint64_t e2e_replayed = 0;
     std::uint64_t e2e_no_key = 0;
     std::uint64_t ssrc_limit = 0;  // more remote streams than this endpoint keeps
+    // Received, but not given to a local program: no port pair left, or the system refused.
+    std::uint64_t not_delivered = 0;
     // Received late: waited for the key that a later packet brought.
     std::uint64_t e2e_waited = 0;
 };

@@ -94,7 +94,7 @@ void DoubleContext::open_plain(Packet packet, Clock::time_point now,
     ++rtp.received;
     const auto payload_type = rtp_payload_type(packet);
     const auto sequence = rtp_sequence(packet);
-    out.push_back({std::move(packet), index, payload_type, sequence, now, false});
+    out.push_back({std::move(packet), index, 0, payload_type, sequence, now, false});
 }
 
 void DoubleContext::open_double(Packet datagram, Clock::time_point now,
@@ -185,7 +185,7 @@ void DoubleContext::open_inner(RemoteStream& stream, const Packet& packet, Clock
     }
     ++rtp.received;
     if (waited) ++rtp.e2e_waited;
-    out.push_back({std::move(opened.rtp), opened.index, rtp_payload_type(packet),
+    out.push_back({std::move(opened.rtp), opened.index, opened.epoch, rtp_payload_type(packet),
                    rtp_sequence(packet), at, waited});
 }
 

@@ -16,8 +16,9 @@ namespace mdd::endpoint {
 
 // One RTP packet that verified on every layer.
 struct ReceivedRtp {
-    Packet rtp;         // double: the original packet without header extension; plain: as it came
-    PacketIndex index;  // double: inner ROC and original SEQ; plain: estimated from SEQ
+    Packet rtp;           // double: the original packet without header extension; plain: as it came
+    PacketIndex index;    // double: inner ROC and original SEQ; plain: estimated from SEQ
+    std::uint16_t epoch;  // of the key it came under; plain: 0
     std::uint8_t outer_payload_type;
     std::uint16_t outer_sequence;
     Clock::time_point at;  // when the datagram was given to open()
@@ -61,7 +62,9 @@ class DoubleContext {
     void drop_overdue(Clock::time_point now);
 
     HopContext& hop() { return hop_; }
+    // nullptr for a plain profile.
     E2eSender* sender() { return sender_ ? &*sender_ : nullptr; }
+    const E2eSender* sender() const { return sender_ ? &*sender_ : nullptr; }
 
     RtpCounters rtp;
     RtcpCounters rtcp;

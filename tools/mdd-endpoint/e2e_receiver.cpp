@@ -130,7 +130,10 @@ E2eReceiver::Outcome E2eReceiver::open(const Packet& packet, Opened& opened) {
     auto outcome = Outcome::failed;
     for (auto& key : keys_) {
         const auto result = open_with(key, sealed, opened.rtp, opened.index);
-        if (result == Crypto::ok) return Outcome::ok;
+        if (result == Crypto::ok) {
+            opened.epoch = key.epoch;
+            return Outcome::ok;
+        }
         if (result == Crypto::replayed) outcome = Outcome::replayed;
     }
     return outcome;

@@ -37,6 +37,7 @@ class E2eReceiver {
     struct Opened {
         Packet rtp;         // the original packet without header extension; its PT, SEQ and marker
         PacketIndex index;  // inner ROC and original SEQ
+        std::uint16_t epoch = 0;  // of the key that opened it
     };
     // `packet` is what the outer layer left: header, inner ciphertext and tag, original header
     // block.
