@@ -64,7 +64,8 @@ class Eal {
     int socket_of(unsigned worker) const;
 
     // Runs `body` on the worker's thread. Precondition: worker < worker_count(). Throws
-    // std::runtime_error if the worker runs already. An exception that leaves `body` ends the process.
+    // std::runtime_error if the worker runs already. An exception that leaves `body` ends the
+    // process.
     void launch_worker(unsigned worker, std::function<void()> body);
     // Waits until the worker's body has returned; at once if there is none.
     void join(unsigned worker);
