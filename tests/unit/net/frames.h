@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
+#include "tests/support/fuzz_input.h"
 #include "tests/support/hex.h"
 
 namespace mdd::test {
@@ -64,18 +64,8 @@ inline void fix_ip_checksum(FrameBytes& frame, std::size_t ip_at = 14) {
     frame[ip_at + 11] = static_cast<std::uint8_t>(sum);
 }
 
-// A heap copy of exactly the frame's size: the address sanitizer sees a read one byte past it.
-class ExactCopy {
-  public:
-    explicit ExactCopy(std::span<const std::uint8_t> frame)
-        : bytes_(new std::uint8_t[frame.size()]), size_(frame.size()) {
-        std::copy(frame.begin(), frame.end(), bytes_.get());
-    }
-    std::span<const std::uint8_t> bytes() const { return {bytes_.get(), size_}; }
-
-  private:
-    std::unique_ptr<std::uint8_t[]> bytes_;
-    std::size_t size_;
-};
+inline ExactCopy exact_copy(std::span<const std::uint8_t> frame) {
+    return ExactCopy(frame.data(), frame.size());
+}
 
 }  // namespace mdd::test

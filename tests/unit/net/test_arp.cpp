@@ -12,7 +12,7 @@ const MacAddress kLocalMac = *parse_mac("02:00:00:00:00:10");
 const Be32 kLocalIp = *parse_ipv4("192.0.2.10");
 
 std::optional<ArpPacket> parse_frame_as_arp(const test::FrameBytes& bytes) {
-    const test::ExactCopy copy(bytes);
+    const auto copy = test::exact_copy(bytes);
     Frame frame;
     if (parse_frame(copy.bytes(), frame) != srtp::Verdict::accepted) return std::nullopt;
     return parse_arp(payload_of(copy.bytes(), frame));

@@ -48,7 +48,7 @@ TEST(Checksum, folds_to_zero_only_for_zero) {
 
 TEST(Checksum, reads_nothing_behind_the_last_byte) {
     for (std::size_t length = 1; length <= 70; ++length) {
-        const test::ExactCopy copy(std::vector<std::uint8_t>(length, 0x5a));
+        const auto copy = test::exact_copy(std::vector<std::uint8_t>(length, 0x5a));
         EXPECT_EQ(complemented_big_endian(partial_sum(copy.bytes())),
                   test::naive_checksum(copy.bytes()));
     }

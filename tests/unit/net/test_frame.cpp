@@ -12,7 +12,7 @@ using srtp::Verdict;
 using test::FrameBytes;
 
 Verdict parse_exact(const FrameBytes& frame, Frame& out) {
-    return parse_frame(test::ExactCopy(frame).bytes(), out);
+    return parse_frame(test::exact_copy(frame).bytes(), out);
 }
 
 TEST(Frame, udp_fields_are_where_they_are) {

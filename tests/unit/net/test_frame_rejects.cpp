@@ -88,7 +88,7 @@ TEST(FrameRejects, every_bent_field_has_its_verdict) {
         bend.apply(bytes);
         if (bend.fix_checksum) test::fix_ip_checksum(bytes);
         Frame frame;
-        const Verdict verdict = parse_frame(test::ExactCopy(bytes).bytes(), frame);
+        const Verdict verdict = parse_frame(test::exact_copy(bytes).bytes(), frame);
         EXPECT_EQ(srtp::text_of(verdict).name, srtp::text_of(bend.verdict).name) << bend.what;
     }
 }
@@ -99,7 +99,7 @@ TEST(FrameRejects, tags_of_a_vlan_and_double_tags) {
         const auto inserted = test::from_hex(tags);
         bytes.insert(bytes.begin() + 12, inserted.begin(), inserted.end());
         Frame frame;
-        EXPECT_EQ(parse_frame(test::ExactCopy(bytes).bytes(), frame), Verdict::bad_l2) << tags;
+        EXPECT_EQ(parse_frame(test::exact_copy(bytes).bytes(), frame), Verdict::bad_l2) << tags;
     }
 }
 
@@ -115,7 +115,7 @@ TEST(FrameRejects, every_truncation) {
         const std::size_t l2_bytes = whole[12] == 0x81 ? 18 : 14;
         for (std::size_t size = 0; size < whole.size(); ++size) {
             Frame frame;
-            const test::ExactCopy copy{std::span(whole).first(size)};
+            const auto copy = test::exact_copy(std::span(whole).first(size));
             const Verdict expected = is_arp || size < l2_bytes ? Verdict::bad_l2 : Verdict::bad_ip;
             EXPECT_EQ(parse_frame(copy.bytes(), frame), expected) << size << " of " << whole.size();
         }
@@ -131,7 +131,7 @@ TEST(FrameRejects, random_damage_never_leads_outside_the_frame) {
         for (unsigned hits = random() % 4; hits > 0; --hits)
             bytes[random() % bytes.size()] = static_cast<std::uint8_t>(random());
         bytes.resize(random() % (bytes.size() + 8));
-        const test::ExactCopy copy(bytes);
+        const auto copy = test::exact_copy(bytes);
         Frame frame;
         const auto trust = random() % 2 == 0 ? IpChecksum::verify : IpChecksum::verified_by_device;
         if (parse_frame(copy.bytes(), frame, trust) != Verdict::accepted) continue;

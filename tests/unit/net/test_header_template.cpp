@@ -36,7 +36,7 @@ TEST(HeaderTemplate, writes_the_golden_frame) {
 TEST(HeaderTemplate, is_right_for_every_payload_length) {
     std::mt19937 random(3);
     for (std::size_t length = 0; length <= 1500; ++length) {
-        const test::ExactCopy storage((std::vector<std::uint8_t>(kHeaderBytes + length)));
+        const auto storage = test::exact_copy((std::vector<std::uint8_t>(kHeaderBytes + length)));
         auto* frame = const_cast<std::uint8_t*>(storage.bytes().data());
         for (std::size_t i = 0; i < length; ++i)
             frame[kHeaderBytes + i] = static_cast<std::uint8_t>(random());
