@@ -2,15 +2,17 @@
 // The independent peer of the KMF's tests.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <vector>
 
 #include "kmf-tunnel/datagram_bio.h"
-#include "tests/unit/kmf/credential.h"
+#include "tests/support/test_pki.h"
 #include "tools/dtls_srtp/profile_list.h"
 
 namespace mdd::test {
@@ -29,14 +31,16 @@ class DtlsClient {
   public:
     std::deque<Datagram> outbox;
 
-    DtlsClient(const Credential& credential, const ClientOptions& options)
+    DtlsClient(const TestCertificate& certificate, const ClientOptions& options)
         : context_(SSL_CTX_new(DTLS_client_method())) {
         SSL_CTX_set_verify(context_.get(), SSL_VERIFY_NONE, nullptr);
         if (!options.extended_secret)
             SSL_CTX_set_options(context_.get(), SSL_OP_NO_EXTENDED_MASTER_SECRET);
         if (options.with_certificate) {
-            SSL_CTX_use_certificate(context_.get(), credential.certificate.get());
-            SSL_CTX_use_PrivateKey(context_.get(), credential.key.get());
+            SSL_CTX_use_certificate_file(context_.get(), certificate.cert_file.c_str(),
+                                         SSL_FILETYPE_PEM);
+            SSL_CTX_use_PrivateKey_file(context_.get(), certificate.key_file.c_str(),
+                                        SSL_FILETYPE_PEM);
         }
         port_.mtu_bytes = options.mtu_bytes;
         port_.out = [this](srtp::Bytes bytes) { outbox.emplace_back(bytes.begin(), bytes.end()); };

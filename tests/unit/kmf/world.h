@@ -39,13 +39,18 @@ struct SentKeys {
 
 class World {
   public:
+    static TestPki& pki() {
+        static TestPki made;
+        return made;
+    }
+
     static constexpr TunnelId kTunnel{1};
 
-    Credential alice = make_credential("alice");
-    Credential bob = make_credential("bob");
-    Credential mallory = make_credential("mallory");
-    Credential mdd = make_credential("mdd");
-    Credential mdd_two = make_credential("mdd-2");
+    TestCertificate alice = pki().self_signed("alice");
+    TestCertificate bob = pki().self_signed("bob");
+    TestCertificate mallory = pki().self_signed("mallory");
+    TestCertificate mdd = pki().self_signed("mdd");
+    TestCertificate mdd_two = pki().self_signed("mdd-2");
     std::vector<std::uint16_t> mdd_profiles{0x0009, 0x000A, 0x0007, 0x0008};
 
     // What happened.
@@ -61,17 +66,16 @@ class World {
 
     explicit World(srtp::Profile profile = srtp::Profile::double_aes_128_gcm,
                    const kmf::Limits& limits = {}) {
-        const auto own = make_credential("kmf-endpoint");
-        write_pem(folder_, "kmf", own);
+        const auto own = pki().self_signed("kmf-endpoint");
         gate_ = std::make_unique<kmf::EndpointGate>(
-            kmf::EndpointIdentity{folder_ / "kmf.pem", folder_ / "kmf.key"}, kFirstTimerMs);
+            kmf::EndpointIdentity{own.cert_file, own.key_file}, kFirstTimerMs);
         kmf::Conference entry{conference, profile, {}};
-        entry.endpoints = {{alice.fingerprint(), "alice"}, {bob.fingerprint(), "bob"}};
+        entry.endpoints = {{alice.certificate_sha256, "alice"}, {bob.certificate_sha256, "bob"}};
         kmf::Conference second = entry;
         second.id = conference_id(0xC1);
-        kmf::Mdd served{"mdd-1", mdd.fingerprint(), false, {conference, conference_id(0xCF)}};
+        kmf::Mdd served{"mdd-1", mdd.certificate_sha256, false, {conference, conference_id(0xCF)}};
         kmf = std::make_unique<kmf::KeyDistributor>(
-            kmf::Roster({served, {"mdd-2", mdd_two.fingerprint(), true, {}}}, {entry, second}),
+            kmf::Roster({served, {"mdd-2", mdd_two.certificate_sha256, true, {}}}, {entry, second}),
             *gate_, limits,
             [this](TunnelId tunnel, const tunnel::Message& message) {
                 return deliver(tunnel, message);
@@ -80,14 +84,14 @@ class World {
         bring_up(kTunnel, mdd);
     }
 
-    const kmf::Mdd* bring_up(TunnelId tunnel, const Credential& credential) {
-        return kmf->tunnel_up(tunnel, {credential.fingerprint(), {}, "mdd"});
+    const kmf::Mdd* bring_up(TunnelId tunnel, const TestCertificate& certificate) {
+        return kmf->tunnel_up(tunnel, {certificate.certificate_sha256, {}, "mdd"});
     }
 
-    DtlsClient& join(std::uint8_t tag, const Credential& credential,
+    DtlsClient& join(std::uint8_t tag, const TestCertificate& certificate,
                      const ClientOptions& options = {}) {
         auto& place = endpoints_[association_id(tag)];
-        place = std::make_unique<DtlsClient>(credential, options);
+        place = std::make_unique<DtlsClient>(certificate, options);
         return *place;
     }
 
@@ -193,7 +197,6 @@ class World {
         return moved;
     }
 
-    ScratchFolder folder_;
     std::unique_ptr<kmf::EndpointGate> gate_;
     std::map<tunnel::AssociationId, std::unique_ptr<DtlsClient>> endpoints_;
     std::deque<std::pair<tunnel::AssociationId, Datagram>> in_flight_;
