@@ -186,6 +186,7 @@ TEST(RtcpWalk, MalformedCompoundsEndAtTheFault) {
         {"80c90001cafebabe 81", 1},                // crumbs behind a part
         {"80c90001cafebabe 81ce00", 1},            //
         {"80c90001cafebabe 81ce0002cafebabe", 1},  // second part cut
+        {"a0c90001cafe0004 80c90001cafe0004", 0},  // likewise, though the end looks like a count
         {"a0c90001cafe0004 80c90001cafebabe", 0},  // padding before the last part
         {"a0c90001cafeba00", 0},                   // pad count 0
         {"a0c90001cafeba03", 0},                   // pad count no multiple of four
