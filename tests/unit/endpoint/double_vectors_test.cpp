@@ -67,8 +67,9 @@ TEST_P(DoubleVectorsTest, EveryRelayedFormOpensToTheOriginalPacket) {
     EXPECT_GE(opened, 2);
 }
 
-TEST_P(DoubleVectorsTest, RollOverCountersOfBothLayersAreSeparate) {
-    if (!vectors.json().contains("roc")) GTEST_SKIP() << "no roc case for this key size";
+class DoubleRollOverTest : public DoubleVectorsTest {};
+
+TEST_P(DoubleRollOverTest, CountersOfBothLayersAreSeparate) {
     const auto& roc = vectors.json()["roc"];
     auto number = [&](const char* name) {
         return static_cast<PacketIndex>(std::stoul(roc[name].get<std::string>(), nullptr, 16))
@@ -141,6 +142,10 @@ TEST_P(DoubleVectorsTest, FullTagIsBuiltAndOpenedAsAgreed) {
     EXPECT_EQ(contents.ssrc, kSsrc);
     EXPECT_EQ(contents.roc, 0u);
 }
+
+// The vectors have this case for one key size only.
+INSTANTIATE_TEST_SUITE_P(One, DoubleRollOverTest, ::testing::Values(0),
+                         [](const auto&) { return "Aes128"; });
 
 INSTANTIATE_TEST_SUITE_P(Both, DoubleVectorsTest, ::testing::Values(0, 1),
                          [](const auto& test) { return test.param == 0 ? "Aes128" : "Aes256"; });
