@@ -63,9 +63,9 @@ void ConfigErrors::print(std::ostream& out) const {
             const std::string& line = lines_[place.line - 1];
             out << fmt::format("{:>5} | {}\n", place.line, printable(line));
             out << "      | " << indent_to(line, place.column) << '^'
-                << (complaint.at_caret.empty() ? "" : " ") << complaint.at_caret << '\n';
+                << (complaint.at_caret.empty() ? "" : " ") << printable(complaint.at_caret) << '\n';
         }
-        out << "   help: " << complaint.help << '\n';
+        out << "   help: " << printable(complaint.help) << '\n';
     }
     out << fmt::format("{}: {} error{}\n", file_name_, sorted.size(),
                        sorted.size() == 1 ? "" : "s");
