@@ -93,7 +93,8 @@ TEST_F(TunnelKeepalive, AnEchoWithAStrangeNonceIsCountedAndIsNoLife) {
     pair_.cut_to_kmf = true;
     for (int i = 0; i < 50; ++i) {
         Message forged;
-        forged.conference.bytes.fill(static_cast<std::uint8_t>(i));
+        // The number of the probe just sent, but not this session's random half.
+        forged.conference.bytes.back() = static_cast<std::uint8_t>(pair_.mdd.counters().probes);
         pair_.kmf.send(forged);
         pair_.pass(Milliseconds(100));
     }
