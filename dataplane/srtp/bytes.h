@@ -33,7 +33,7 @@ inline void store_be32(std::uint8_t* p, std::uint32_t v) {
 
 // Overwrites memory in a way that the optimiser may not drop, however dead the buffer is.
 inline void wipe(void* p, std::size_t size_bytes) {
-    std::memset(p, 0, size_bytes);
+    if (size_bytes > 0) std::memset(p, 0, size_bytes);  // p may be null with nothing behind it
     asm volatile("" : : "r"(p) : "memory");
 }
 
