@@ -74,6 +74,24 @@ TEST(Handshake, PutsTheKeysOnTheFinishedAndOnNoOtherMessage) {
     EXPECT_TRUE(carries_keys(world.sent.back().second));
 }
 
+#ifdef MDD_AUDIT
+TEST(Handshake, InAuditBuildsTellsAHashByWhichBothEndsCompareTheKeys) {
+    World world;
+    auto& client = world.join(1, world.alice);
+    ASSERT_TRUE(world.run_until_established(client));
+    const auto exported = client.exported(112);
+    Datagram outer;
+    for (const auto& [from, size] : {std::pair{16, 16}, {48, 16}, {76, 12}, {100, 12}}) {
+        const auto part = slice(exported, from, size);
+        outer.insert(outer.end(), part.begin(), part.end());
+    }
+    tunnel::Sha256 digest{};
+    EVP_Digest(outer.data(), outer.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+    ASSERT_EQ(world.notices.front().kind, kmf::Notice::Kind::keys_sent);
+    EXPECT_EQ(world.notices.front().keys_sha256, tunnel::to_hex(digest));
+}
+#endif
+
 TEST(Handshake, HoldsNoStateBeforeTheCookieCameBack) {
     World world;
     auto& client = world.join(1, world.alice);
