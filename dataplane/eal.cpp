@@ -7,6 +7,7 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
+#include <rte_version.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -162,6 +163,10 @@ void Eal::join(unsigned worker) {
     while (rte_eal_get_lcore_state(lcore_of(worker)) == RUNNING) usleep(100);
     rte_eal_wait_lcore(lcore_of(worker));
     bodies_.at(worker) = nullptr;
+}
+
+std::string dpdk_version() {
+    return rte_version();
 }
 
 }  // namespace mdd

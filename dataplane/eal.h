@@ -46,6 +46,9 @@ void preflight(const EalConfig& config);
 // builds stay dumpable: the leak check needs ptrace.
 void harden_process();
 
+// "DPDK 22.11.6": the library loaded.
+std::string dpdk_version();
+
 // One per process and lifetime: EAL cannot start twice. Everything runs on the thread that made it.
 class Eal {
   public:

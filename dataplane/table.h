@@ -68,7 +68,8 @@ struct HeldPacket {
 
 // An SSRC that has verified but that control has not decided on yet.
 struct PendingSsrc {
-    static constexpr std::size_t kHeld = 4;
+    // A key frame that opens a video stream comes as one burst, faster than control can answer.
+    static constexpr std::size_t kHeld = 128;
     std::uint32_t ssrc = 0;
     bool in_use = false;
     srtp::StreamRx rx;

@@ -45,9 +45,9 @@ struct WorkerConfig {
     unsigned replay_window = srtp::kReplayWindowPackets;
     bool adaptive_idle = true;  // may sleep after many empty polls
     std::size_t conferences = 0;
-    std::size_t flows = 0;                   // members on this node, at most
-    std::vector<HandOffQueue*> to_worker;    // by WorkerIndex; null for itself
-    std::vector<HandOffQueue*> from_worker;  // by WorkerIndex; null for itself
+    std::size_t flows = 0;                        // members on this node, at most
+    std::vector<HandOffQueue*> to_worker = {};    // by WorkerIndex; null for itself
+    std::vector<HandOffQueue*> from_worker = {};  // by WorkerIndex; null for itself
 };
 
 class Worker {

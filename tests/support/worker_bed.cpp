@@ -1,0 +1,299 @@
+// The bed's control side and its endpoints: see worker_bed.h.
+#include "tests/support/worker_bed.h"
+
+#include <stdexcept>
+
+#include "dataplane/net/frame.h"
+#include "dataplane/srtp/demux.h"
+#include "dataplane/srtp/ohb.h"
+#include "dataplane/srtp/rtp.h"
+
+namespace mdd::test {
+namespace {
+
+const auto kOurs = *net::parse_socket_address("10.9.0.1:5004");
+
+net::SocketAddress address_of(unsigned member) {
+    return {net::to_be(0x0a090002u + member), net::to_be(std::uint16_t{40000})};
+}
+
+net::MacAddress mac_of(unsigned member) {
+    return {{2, 0, 0, 0, 1, static_cast<std::uint8_t>(member)}};
+}
+
+// Another one for each bed: the nonce ledger spans the process and would take two beds with equal
+// keys for a repeat.
+std::uint64_t next_seed() {
+    static std::uint64_t seed = 0;
+    return ++seed;
+}
+
+std::string unique_name() {
+    static int count = 0;
+    return "bed" + std::to_string(count++);
+}
+
+}  // namespace
+
+WorkerBed::WorkerBed(const BedOptions& options) : options_(options), random_(next_seed()) {
+    const auto name = unique_name();
+    const auto queues = static_cast<std::uint16_t>(options.workers);
+    ring_ = std::make_unique<RingPort>(name, queues, queues, 2048, 2047);
+    pool_ = make_packet_pool(name + "-tx", 2047, SOCKET_ID_ANY);
+    for (unsigned i = 0; i < options.workers * options.workers; ++i)
+        queues_.push_back(std::make_unique<HandOffQueue>(1024));
+    for (unsigned w = 0; w < options.workers; ++w) {
+        WorkerConfig config{.index = static_cast<WorkerIndex>(w),
+                            .ports = {{&ring_->port(), kOurs.ip, static_cast<int>(w),
+                                       static_cast<std::uint16_t>(w)}},
+                            .udp_ports = {5004},
+                            .pool = pool_.get(),
+                            .adaptive_idle = false,
+                            .conferences = 1,
+                            .flows = options.members};
+        for (unsigned other = 0; other < options.workers; ++other) {
+            const bool self = other == w;
+            config.to_worker.push_back(self ? nullptr : queues_[w * options.workers + other].get());
+            config.from_worker.push_back(self ? nullptr
+                                              : queues_[other * options.workers + w].get());
+        }
+        mailboxes_.push_back(std::make_unique<Mailbox>(256));
+        workers_.push_back(std::make_unique<Worker>(std::move(config), *mailboxes_.back()));
+    }
+    post_all([&] { return AddConference{0, std::make_unique<Conference>(options.members)}; });
+    for (unsigned m = 0; m < options.members; ++m) {
+        owners_.push_back(options.owner ? options.owner(m)
+                                        : static_cast<WorkerIndex>(m % options.workers));
+        for (unsigned w = 0; w < options.workers; ++w) {
+            auto member = std::make_unique<Member>();
+            member->slot = static_cast<MemberSlot>(m);
+            member->owner = owners_[m];
+            member->remote = address_of(m);
+            member->local = kOurs;
+            member->next_hop = member->remote.ip;
+            member->header =
+                net::make_header_template(ring_->port().mac(), mac_of(m), kOurs, member->remote);
+            member->resolved = true;
+            if (w == owners_[m]) {
+                member->endpoint = std::make_unique<Endpoint>();
+                member->endpoint->streams.reserve(64);
+            }
+            post(static_cast<WorkerIndex>(w), AddMember{std::move(member)});
+        }
+    }
+    keys_.resize(options.members);
+    transmit_.resize(options.members);
+    inbox_.resize(options.members);
+    refused_.resize(options.members);
+    key_starts_.resize(options.members);
+}
+
+WorkerBed::~WorkerBed() {
+    for (auto& worker : workers_) worker->drain();
+    for (const auto& notice : notices_)
+        if (notice.packet != nullptr) rte_pktmbuf_free(notice.packet);
+    workers_.clear();
+    ring_->collect_all();
+}
+
+void WorkerBed::post(WorkerIndex worker, decltype(Command::body) body) {
+    auto command = std::make_unique<Command>();
+    command->body = std::move(body);
+    if (!mailboxes_[worker]->post(command)) throw std::runtime_error("mailbox full");
+    workers_[worker]->poll_once();
+    auto done = mailboxes_[worker]->acknowledged();
+    if (!done) throw std::runtime_error("command was not acknowledged");
+}
+
+void WorkerBed::post_all(const std::function<decltype(Command::body)()>& make) {
+    for (unsigned w = 0; w < options_.workers; ++w) post(static_cast<WorkerIndex>(w), make());
+}
+
+void WorkerBed::key(unsigned member, bool switch_now, bool fresh) {
+    const auto key_bytes = srtp::traits_of(options_.profile).hop_key_bytes;
+    const auto secret = [&](std::size_t size) {
+        Packet bytes(size);
+        for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random_());
+        return bytes;
+    };
+    auto keys = std::make_unique<Keys>();
+    keys->epoch = ++epoch_;
+    for (const bool client : {true, false}) {
+        const auto key = secret(key_bytes), salt = secret(srtp::kHopSaltBytes);
+        srtp::MasterKey master{srtp::Secret<32>(key), srtp::Secret<12>(salt)};
+        (client ? keys->client : keys->server) =
+            srtp::make_keyset(options_.profile, master, keys->epoch);
+        (client ? keys->send : keys->receive) = std::make_unique<LibsrtpSession>(key, salt, client);
+    }
+    post(owners_[member],
+         InstallReceiveKeys{0, static_cast<MemberSlot>(member), keys->client.get()});
+    keys_[member].push_back(std::move(keys));
+    if (switch_now) switch_transmit(member, fresh);
+}
+
+void WorkerBed::switch_transmit(unsigned member, bool fresh) {
+    transmit_[member] = keys_[member].size() - 1;
+    if (fresh) key_starts_[member] = ++key_start_;
+    post_all([&] {
+        return SetTransmitKeys{0, static_cast<MemberSlot>(member),
+                               keys_[member].back()->server.get(), key_starts_[member]};
+    });
+}
+
+void WorkerBed::leave(unsigned member) {
+    post_all([&] {
+        return SetTransmitKeys{0, static_cast<MemberSlot>(member), nullptr, key_starts_[member]};
+    });
+    post(owners_[member], RetireReceiveKeys{0, static_cast<MemberSlot>(member), true, {}});
+}
+
+Packet WorkerBed::make_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t sequence,
+                           std::size_t payload_bytes) {
+    Packet rtp(12 + payload_bytes);
+    rtp[0] = 0x80;
+    rtp[1] = 96;
+    srtp::store_be16(rtp.data() + 2, sequence);
+    srtp::store_be32(rtp.data() + 8, ssrc);
+    for (std::size_t i = 12; i < rtp.size(); ++i) rtp[i] = static_cast<std::uint8_t>(random_());
+    if (is_double()) rtp.push_back(0);  // OHB: nothing changed yet
+    if (keys_[member].back()->send->protect(rtp) != srtp_err_status_ok)
+        throw std::runtime_error("libsrtp refused to protect");
+    if (is_double()) rtp.push_back(0);  // ShortEKTField
+    return rtp;
+}
+
+void WorkerBed::send_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t sequence,
+                         std::size_t payload_bytes, int queue) {
+    send_datagram(member, make_rtp(member, ssrc, sequence, payload_bytes), queue);
+}
+
+void WorkerBed::send_rtcp(unsigned member, const Packet& compound, int queue) {
+    auto packet = compound;
+    if (keys_[member].back()->send->protect_rtcp(packet) != srtp_err_status_ok)
+        throw std::runtime_error("libsrtp refused to protect");
+    send_datagram(member, packet, queue);
+}
+
+Packet WorkerBed::frame_from(unsigned member, const Packet& datagram) {
+    const auto header =
+        net::make_header_template(mac_of(member), mac_of(200), address_of(member), kOurs);
+    Packet frame(net::kHeaderBytes);
+    frame.insert(frame.end(), datagram.begin(), datagram.end());
+    net::write_headers(header, frame.data(), datagram.size());
+    net::write_udp_checksum(header, frame.data(), datagram.size());
+    return frame;
+}
+
+void WorkerBed::send_datagram(unsigned member, const Packet& datagram, int queue) {
+    const int chosen = queue >= 0 ? queue : owners_[member];
+    ring_->inject(static_cast<std::uint16_t>(chosen), frame_from(member, datagram));
+}
+
+void WorkerBed::step() {
+    for (bool busy = true; busy;) {
+        busy = false;
+        for (std::size_t w = 0; w < workers_.size(); ++w) {
+            busy |= workers_[w]->poll_once();
+            for (Notice notice; mailboxes_[w]->next(notice); busy = true) answer(notice);
+        }
+    }
+    for (const auto& frame : ring_->collect_all()) deliver(frame);
+}
+
+void WorkerBed::answer(const Notice& notice) {
+    notices_.push_back(notice);
+    if (notice.kind != Notice::Kind::ssrc_seen || !options_.grant_ssrcs) return;
+    auto& [owner, stream] = streams_[notice.ssrc];
+    if (!stream) {
+        owner = notice.member;
+        stream = std::make_unique<Stream>(notice.ssrc, options_.members);
+        post_all([&] { return SetSsrcOwner{0, notice.ssrc, notice.member}; });
+    }
+    if (owner == notice.member)
+        post(notice.worker, GrantSsrc{0, notice.member, stream.get()});
+    else
+        post(notice.worker, RefuseSsrc{0, notice.member, notice.ssrc, srtp::Verdict::ssrc_owned});
+}
+
+void WorkerBed::deliver(const Packet& frame) {
+    net::Frame parsed;
+    if (net::parse_frame(frame, parsed) != srtp::Verdict::accepted ||
+        parsed.kind != net::FrameKind::udp)
+        return;
+    const auto payload = net::payload_of(frame, parsed);
+    for (unsigned m = 0; m < options_.members; ++m)
+        if (parsed.destination == address_of(m)) open(m, Packet(payload.begin(), payload.end()));
+}
+
+void WorkerBed::open(unsigned member, const Packet& datagram) {
+    auto& session = *keys_[member][transmit_[member]]->receive;
+    Received received;
+    received.is_rtcp = srtp::classify_datagram(datagram) == srtp::DatagramKind::rtcp;
+    received.plain = datagram;
+    if (received.is_rtcp) {
+        if (session.unprotect_rtcp(received.plain) != srtp_err_status_ok) {
+            ++refused_[member];
+            return;
+        }
+        inbox_[member].push_back(std::move(received));
+        return;
+    }
+    if (is_double()) {
+        const auto tag = srtp::ekt_tag_bytes(datagram);
+        if (!tag) throw std::runtime_error("a copy came out without an EKT tag");
+        received.tail.assign(datagram.end() - static_cast<std::ptrdiff_t>(*tag), datagram.end());
+        received.plain.resize(datagram.size() - *tag);
+    }
+    if (session.unprotect(received.plain) != srtp_err_status_ok) {
+        ++refused_[member];
+        return;
+    }
+    received.ssrc = srtp::load_be32(received.plain.data() + 8);
+    received.sequence = received.original_sequence = srtp::load_be16(received.plain.data() + 2);
+    if (is_double()) {
+        const auto ohb = srtp::read_ohb(srtp::Bytes(received.plain).subspan(12));
+        if (!ohb) throw std::runtime_error("a copy came out with a malformed OHB");
+        received.original_sequence = ohb->sequence.value_or(received.sequence);
+        received.plain.resize(received.plain.size() - ohb->size_bytes());
+    }
+    inbox_[member].push_back(std::move(received));
+}
+
+std::vector<Received> WorkerBed::take(unsigned member) {
+    return std::exchange(inbox_[member], {});
+}
+
+void WorkerBed::pause(unsigned source, std::uint32_t ssrc, unsigned receiver, bool paused) {
+    post(owners_[source], PauseLeg{0, static_cast<MemberSlot>(source), ssrc,
+                                   static_cast<MemberSlot>(receiver), paused});
+}
+
+std::uint64_t WorkerBed::dropped(srtp::Verdict verdict) const {
+    std::uint64_t sum = 0;
+    for (const auto& worker : workers_)
+        sum += worker->counters().drops[static_cast<std::size_t>(verdict)].read();
+    return sum;
+}
+
+std::uint64_t WorkerBed::total(Counter Counters::*counter) const {
+    std::uint64_t sum = 0;
+    for (const auto& worker : workers_) sum += (worker->counters().*counter).read();
+    return sum;
+}
+
+bool WorkerBed::conserved() const {
+    std::uint64_t on_receive = 0, on_leg = 0, to_control = 0;
+    for (std::size_t v = 1; v < srtp::kVerdictTexts.size(); ++v)
+        (srtp::kVerdictTexts[v].on_leg ? on_leg : on_receive) +=
+            dropped(static_cast<srtp::Verdict>(v));
+    for (const auto& notice : notices_) to_control += notice.packet != nullptr ? 1 : 0;
+    return total(&Counters::received) == total(&Counters::consumed) + on_receive + to_control &&
+           total(&Counters::planned) + total(&Counters::originated) ==
+               total(&Counters::sent) + on_leg;
+}
+
+unsigned WorkerBed::free_buffers() const {
+    return ring_->free_buffers() + rte_mempool_avail_count(pool_.get());
+}
+
+}  // namespace mdd::test
