@@ -21,8 +21,7 @@ using namespace std::chrono_literals;
 // somebody's replay.
 constexpr auto kFlightInterval = 100ms;
 
-// The DTLS cipher must not be weaker than the SRTP one (RFC 8870 §5.2 asks the same of the EKT
-// key's transport).
+// The DTLS cipher must not be weaker than the SRTP one whose keys it agrees on.
 const char* ciphers_for(srtp::Profile profile) {
     if (srtp::traits_of(profile).hop_key_bytes == 32)
         return "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
