@@ -61,6 +61,7 @@ class ConversationTest : public ::testing::Test {
     std::vector<ReceivedRtp> relayed(Packet packet, const Change& change = {}) {
         auto forwarded = relay.forward(sent(std::move(packet)), change);
         EXPECT_TRUE(forwarded);
+        if (!forwarded) return {};
         return b.open(std::move(*forwarded), now);
     }
 
