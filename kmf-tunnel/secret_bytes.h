@@ -23,7 +23,9 @@ class SecretBytes {
     }
     SecretBytes(const SecretBytes&) = delete;
     SecretBytes& operator=(const SecretBytes&) = delete;
-    ~SecretBytes() { srtp::wipe(value_.data(), value_.size()); }
+    ~SecretBytes() {
+        if (!value_.empty()) srtp::wipe(value_.data(), value_.size());
+    }
 
     srtp::Bytes bytes() const { return value_; }
     srtp::MutableBytes writable() { return value_; }
