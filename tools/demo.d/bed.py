@@ -103,7 +103,7 @@ class Bed:
     def __enter__(self):
         run("mount", "-t", "tmpfs", "tmpfs", "/run")
         os.makedirs("/run/netns")
-        run("ip", "link", "set", "lo", "up")
+        self._start_network(None)
         run("ip", "link", "add", self.SWITCH, "type", "bridge")
         run("ip", "link", "set", self.SWITCH, "up")
         return self
@@ -116,7 +116,14 @@ class Bed:
 
     def namespace(self, name):
         run("ip", "netns", "add", name)
-        run("ip", "link", "set", "lo", "up", namespace=name)
+        self._start_network(name)
+
+    @staticmethod
+    def _start_network(namespace):
+        run("ip", "link", "set", "lo", "up", namespace=namespace)
+        # Otherwise every interface multicasts for router and neighbour discovery, which nobody here answers.
+        run("sh", "-c", "for group in all default; do echo 1 > /proc/sys/net/ipv6/conf/$group/disable_ipv6; done",
+            namespace=namespace)
 
     def plug_in(self, namespace, address):
         """Gives a namespace an interface eth0 on the switch."""
@@ -133,6 +140,8 @@ class Bed:
         """
         wait_until(lambda: self._has_interface(namespace, interface), 10, f"the tap {interface}")
         run("ip", "link", "set", interface, "netns", str(os.getpid()), namespace=namespace)
+        # The kernel's end has the same Ethernet address as the port; a bridge would keep frames to it for itself.
+        run("ip", "link", "set", interface, "address", "02:00:00:00:ff:01")
         run("ip", "link", "set", interface, "master", self.SWITCH, "txqueuelen", "10000", "up")
 
     @staticmethod

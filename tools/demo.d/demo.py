@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+"""Runs one conference with real media through KMF, mdd and three endpoints, and reports; started by tools/demo.
+
+Expects to be root of user, network, mount and PID namespaces of its own, and the programs to be built.
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+AUDIT_FOLDER = os.path.join(HERE, "..", "..", "tests", "functional")
+sys.path.insert(0, AUDIT_FOLDER)
+
+import media  # noqa: E402
+import picture  # noqa: E402
+import report  # noqa: E402
+import wire_audit  # noqa: E402
+from bed import Bed, BedError, run, wait_until  # noqa: E402
+from pki import Pki  # noqa: E402
+from scene import ENDPOINTS, MDD_MEDIA, PROFILE, RECEIVERS, RTP_IN_PORTS, RTP_OUT_PORT, SENDER, TAP, Scene  # noqa: E402
+
+# ffmpeg's sinks give up after this long without a packet; also how the end of the clip is noticed.
+SILENCE_SECONDS = 2
+STARTED = time.monotonic()
+
+
+def say(words):
+    print(f"[{time.monotonic() - STARTED:5.1f}s] {words}", flush=True)
+
+
+def progress(done, total):
+    """A bar on a terminal, nothing otherwise."""
+    if sys.stdout.isatty():
+        filled = int(30 * min(1, done / total))
+        print(f"\r         [{'#' * filled}{'.' * (30 - filled)}] {min(done, total):.0f} of {total:g} s", end="", flush=True)
+
+
+def start_network(bed):
+    """mdd and the KMF share a cable of their own for the tunnel; the endpoints share a switch with mdd's tap."""
+    for name in ("kmf", "mdd", *(one.name for one in ENDPOINTS)):
+        bed.namespace(name)
+    bed.wire("kmf", "10.8.0.1/30", "mdd", "10.8.0.2/30", "tunnel")
+    for one in ENDPOINTS:
+        bed.plug_in(one.name, f"{one.address}/24")
+
+
+def start_servers(bed, scene):
+    """KMF, mdd with its tap on the switch, and the capture; returns (mdd, capture)."""
+    say("starting the KMF and mdd")
+    kmf = bed.start("kmf", *scene.kmf_command(), namespace="kmf")
+    kmf.wait_for_output("listening on", 10)
+    mdd = bed.start("mdd", *scene.mdd_command(), namespace="mdd", environment={"RUNTIME_DIRECTORY": scene.folder})
+    mdd.wait_for_output("is ready", 20)
+    mdd.wait_for_output("is up", 20)
+    bed.plug_in_tap("mdd", TAP)
+    capture = bed.start("capture", sys.executable, os.path.join(AUDIT_FOLDER, "wire_capture.py"), TAP,
+                        scene.path("wire.pcap"))
+    capture.wait_for_output("recording", 5)
+    return mdd, capture
+
+
+def start_endpoints(bed, scene):
+    """Starts the endpoints and waits until each has finished its handshake."""
+    say("three endpoints shake hands with the KMF, through mdd and the tunnel")
+    children = {one: bed.start(one.name, *scene.endpoint_command(one), namespace=one.name) for one in ENDPOINTS}
+    for child in children.values():
+        child.wait_for_output("keyed ", 20)
+    return children
+
+
+def ports_are_bound(child):
+    """True when an ffmpeg sink listens on every RTP and RTCP port of its SDP file."""
+    child.must_live()
+    with open(f"/proc/{child.process.pid}/net/udp", encoding="ascii") as file:
+        bound = {line.split()[1].rpartition(":")[2] for line in list(file)[1:]}
+    wanted = range(RTP_OUT_PORT, RTP_OUT_PORT + 2 * len(media.STREAMS))
+    return all(f"{port:04X}" in bound for port in wanted)
+
+
+def end(child):
+    """Ends a program of ours, which must do so cleanly."""
+    code = child.stop()
+    if code != 0:
+        raise BedError(f"{child.name} ended with code {code}:\n{child.errors()[-1500:]}")
+
+
+def end_servers(mdd, capture, endpoints):
+    """Ends the receiving endpoints, mdd and the capture; returns what the capture counted."""
+    for one in RECEIVERS:
+        end(endpoints[one])
+    end(mdd)
+    capture.stop()
+    return json.loads(capture.output().splitlines()[-1])
+
+
+def play(bed, scene, clip, seconds, sender):
+    """Plays the clip into A, lets B and C record until it is over, and ends the sender."""
+    sinks = [bed.start(f"sink-{one.name}", *media.receive_command(
+        scene.path(f"{one.name}.sdp"), scene.path(f"{one.name}.framehash"), scene.path(f"{one.name}.mkv"),
+        SILENCE_SECONDS), namespace=one.name) for one in RECEIVERS]
+    for sink in sinks:
+        wait_until(lambda: ports_are_bound(sink), 10, f"{sink.name} listening")
+    say(f"playing {seconds:g} s of VP8 video and Opus sound into A")
+    source = bed.start("source", *media.play_command(clip, RTP_IN_PORTS), namespace=SENDER.name)
+    began = time.monotonic()
+    while source.process.poll() is None:
+        if time.monotonic() - began > seconds + 20:
+            raise BedError("the source did not come to its end.")
+        progress(time.monotonic() - began, seconds)
+        time.sleep(0.1)
+    progress(seconds, seconds)
+    if sys.stdout.isatty():
+        print()
+    if source.wait(1) != 0:
+        raise BedError(f"the source failed: {source.errors()[-500:]}")
+    # A's own RTCP reports would keep the sinks waiting; what is still on its way needs far less than this.
+    time.sleep(0.5)
+    end(sender)
+    for sink in sinks:
+        sink.wait(SILENCE_SECONDS + 10)
+
+
+def read_json(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def judge_media(scene, clip):
+    """The report's part on frames: were those that came out those that went in?"""
+    media.hash_clip(clip, scene.path("sent.framehash"))
+    sent = media.frame_hashes(scene.path("sent.framehash"))
+    received = [media.frame_hashes(scene.path(f"{one.name}.framehash")) for one in RECEIVERS]
+    return {"source": "VP8 640x360 at 30 frames/s and Opus stereo in 20 ms frames, by ffmpeg",
+            "frames_sent": sum(map(len, sent.values())),
+            "frames_received_min": min(sum(map(len, one.values())) for one in received),
+            "frames_identical": all(one == sent for one in received)}
+
+
+def make_report(scene, clip, seconds, captured):
+    """Joins what every program wrote into (report, traces of the receivers, trace of the sender)."""
+    say("comparing frames, joining traces, auditing the wire")
+    mdd = read_json(scene.path("mdd.json"))
+    own = {one: read_json(scene.path(f"{one.name}.json")) for one in ENDPOINTS}
+    traces = {one: report.read_trace(scene.path(f"{one.name}.trace")) for one in ENDPOINTS}
+    audit = wire_audit.audit_pcap(scene.path("wire.pcap"), MDD_MEDIA)
+    sent = traces[SENDER].sent
+    delays = [delay for one in RECEIVERS for delay in report.latencies(sent, traces[one].received)]
+    total = {name: sum(each["rtp"][name] for each in own.values())
+             for name in ("sent", "received", "hbh_failed", "e2e_failed", "e2e_no_key")}
+    found = {
+        "mdd_version": mdd["mdd_version"], "seconds": seconds, "conferences": 1, "endpoints": len(ENDPOINTS),
+        "handshakes": sum(each["keyed"] for each in own.values()), "profile": PROFILE,
+        "rtp": {"sent": total["sent"], "forwarded": mdd["rtp"]["forwarded"], "received": total["received"],
+                "lost": sum(report.lost(sent, traces[one].received, traces[one].keyed) for one in RECEIVERS),
+                **{name: total[name] for name in ("hbh_failed", "e2e_failed", "e2e_no_key")}},
+        "rtcp": {name: sum(each["rtcp"][name] for each in own.values()) for name in ("sent", "received")},
+        "media": judge_media(scene, clip),
+        "latency_us": {name: round(report.percentile(delays, share))
+                       for name, share in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))},
+        "drops": {reason: count for group in ("drops", "leg_drops") for reason, count in mdd[group].items() if count},
+        "conservation": mdd["conservation"], "nonce_repeats": audit["nonce_repeats"],
+        "audited_packets": audit["media_packets"], "capture_missed": captured["missed"],
+    }
+    return found, traces
+
+
+def draw(scene, clip, seconds, found, traces, folder):
+    """One picture of the run in `folder`, as SVG and PNG; returns the PNG's path."""
+    frame = int(seconds * media.FRAMES_PER_SECOND / 2)
+    frames = []
+    for caption, video, name in (("what A sent", clip, "sent.png"),
+                                 *((f"what {one.name} received", scene.path(f"{one.name}.mkv"), f"{one.name}.png")
+                                   for one in RECEIVERS)):
+        media.picture_of(video, frame, scene.path(name))
+        frames.append((caption, scene.path(name)))
+    sent = traces[SENDER].sent
+    start, whole_seconds = min(sent.values()), max(1, int(seconds))
+    packets = [(f"{SENDER.name} sent", report.per_second(start, whole_seconds, sent.values()))]
+    packets += [(f"{one.name} received", report.per_second(start, whole_seconds, traces[one].received.values()))
+                for one in RECEIVERS]
+    received = [traces[one].received for one in RECEIVERS]
+    delays = [(name, report.percentile_per_second(start, whole_seconds, sent, received, share))
+              for name, share in (("median", 0.5), ("p99", 0.99))]
+    title = f"mdd {found['mdd_version']}: {seconds:g} s of sealed video and sound, {found['rtp']['lost']} packets lost"
+    svg, png = (os.path.join(folder, f"demo.{ending}") for ending in ("svg", "png"))
+    picture.draw(svg, title, frames, packets, delays)
+    run(*media.FFMPEG, "-i", svg, png)
+    return png
+
+
+def demo(arguments):
+    scene_folder = os.path.join(arguments.folder, "run")
+    shutil.rmtree(arguments.folder, ignore_errors=True)
+    os.makedirs(scene_folder)
+    say("encoding the clip")
+    clip = os.path.join(scene_folder, "clip.mkv")
+    media.encode_clip(clip, arguments.seconds)
+    scene = Scene(scene_folder, arguments.programs, Pki(os.path.join(scene_folder, "pki")))
+    with Bed(scene_folder) as bed:
+        start_network(bed)
+        mdd, capture = start_servers(bed, scene)
+        endpoints = start_endpoints(bed, scene)
+        play(bed, scene, clip, arguments.seconds, endpoints[SENDER])
+        captured = end_servers(mdd, capture, endpoints)
+        found, traces = make_report(scene, clip, arguments.seconds, captured)
+        png = draw(scene, clip, arguments.seconds, found, traces, arguments.folder)
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(found, file, indent=2)
+            file.write("\n")
+    print(f"\nmdd {found['mdd_version']}: three participants, {arguments.seconds:g} s of real media")
+    print("\n".join(report.in_words(found, {one.name: len(traces[one].received) for one in RECEIVERS})))
+    print(f"  {'picture':<13} {os.path.relpath(png, arguments.shown_from)}")
+    return report.shortfalls(found)
+
+
+def parse_arguments():
+    parser = wire_audit.Arguments(prog="tools/demo", description="The whole chain with real media, and a report.")
+    parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
+    parser.add_argument("--seconds", type=float, default=10, metavar="N", help="length of the clip, 2 to 600 (10)")
+    parser.add_argument("--protocol", choices=("dtls-v1", "rfc9185"), default="dtls-v1", help="tunnel dialect")
+    for name in ("--folder", "--programs", "--shown-from"):
+        parser.add_argument(name, required=True, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.protocol == "rfc9185":
+        parser.error("the tunnel of RFC 9185 comes in a later version; use --protocol dtls-v1")
+    if not 2 <= arguments.seconds <= 600:
+        parser.error("--seconds must be from 2 to 600")
+    return arguments
+
+
+def end_on_signal(number, _):
+    raise SystemExit(128 + number)
+
+
+def main():
+    arguments = parse_arguments()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, end_on_signal)
+    try:
+        problems = demo(arguments)
+    except (BedError, wire_audit.CaptureError, OSError, KeyError, ValueError) as error:
+        print(f"\ntools/demo: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"What each program said is in {os.path.relpath(arguments.folder, arguments.shown_from)}/run.", file=sys.stderr)
+        return 1
+    for problem in problems:
+        print(f"  NOT AS IT SHOULD BE: {problem}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
