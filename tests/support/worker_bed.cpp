@@ -41,7 +41,7 @@ WorkerBed::WorkerBed(const BedOptions& options) : options_(options), random_(nex
     ring_ = std::make_unique<RingPort>(name, queues, queues, 2048, 2047);
     pool_ = make_packet_pool(name + "-tx", 2047, SOCKET_ID_ANY);
     for (unsigned i = 0; i < options.workers * options.workers; ++i)
-        queues_.push_back(std::make_unique<HandOffQueue>(1024));
+        queues_.push_back(std::make_unique<HandOffQueue>(kHandOffRoom));
     for (unsigned w = 0; w < options.workers; ++w) {
         WorkerConfig config{.index = static_cast<WorkerIndex>(w),
                             .ports = {{&ring_->port(), kOurs.ip, static_cast<int>(w),

@@ -37,6 +37,8 @@ struct Received {
 
 class WorkerBed {
   public:
+    static constexpr std::size_t kHandOffRoom = 1024;
+
     explicit WorkerBed(const BedOptions& options);
     ~WorkerBed();
 
@@ -60,6 +62,8 @@ class WorkerBed {
 
     // Runs every worker until nothing is left to do, answers notices, opens what came out.
     void step();
+    // Runs one worker for one round only.
+    void poll(WorkerIndex worker) { workers_[worker]->poll_once(); }
     // What a member received since the last call, in order.
     std::vector<Received> take(unsigned member);
     // libsrtp refusals at a member so far.
