@@ -1,0 +1,178 @@
+// Playing workers and KMF around the real control.
+#include "tests/unit/control/control_bed.h"
+
+#include <algorithm>
+
+#include "dataplane/datagram.h"
+#include "tests/support/ring_port.h"
+#include "tests/unit/control/dtls_datagrams.h"
+#include "tests/unit/control/postings_text.h"
+
+namespace mdd::test {
+namespace {
+
+const net::SocketAddress kLocal = *net::parse_socket_address("192.0.2.10:5004");
+
+tunnel::ConferenceId conference_id(std::uint8_t fill) {
+    tunnel::ConferenceId id;
+    id.bytes.fill(fill);
+    return id;
+}
+
+tunnel::SecretBytes filled(std::size_t size_bytes, std::uint8_t fill) {
+    tunnel::SecretBytes secret(size_bytes);
+    std::ranges::fill(secret.writable(), fill);
+    return secret;
+}
+
+}  // namespace
+
+PlayedKmf::PlayedKmf(boost::asio::io_context& io, const tunnel::Credentials& credentials,
+                     std::uint16_t port)
+    : listener_(
+          io,
+          [&] {
+              tunnel::ListenerConfig config;
+              config.address = "127.0.0.1";
+              config.port = port;
+              config.credentials = credentials;
+              return config;
+          }(),
+          *this) {
+    listener_.start();
+}
+
+void PlayedWorker::carry_out() {
+    while (!stuck) {
+        auto* command = mailbox.next_command();
+        if (command == nullptr) return;
+        if (auto* poll = std::get_if<PollActivity>(&command->body))
+            poll->heard = hears;
+        else
+            log.push_back(std::visit(CommandText{}, command->body));
+        if (auto* grant = std::get_if<GrantSsrc>(&command->body)) granted.push_back(grant->stream);
+        if (auto* send = std::get_if<SendDatagram>(&command->body)) {
+            auto* packet = std::exchange(send->packet, nullptr);
+            const auto* data = rte_pktmbuf_mtod(packet, const std::uint8_t*);
+            sent.emplace_back(data, data + rte_pktmbuf_data_len(packet));
+            free_packet(packet);
+        }
+        mailbox.acknowledge(command);
+    }
+}
+
+ControlBed::ControlBed() {
+    test_eal();
+    static unsigned number = 0;
+    pool = make_packet_pool("control-test-" + std::to_string(number++), 255, SOCKET_ID_ANY);
+    settings.conferences = {{conference_id(0xc0), {0}, {}}, {conference_id(0xd0), {0}, {}}};
+    for (const auto* name : {"alice", "bob", "carol"})
+        settings.conferences[0].endpoints.push_back({name, address_of(name)});
+    settings.conferences[1].endpoints.push_back({"dave", address_of("dave")});
+    settings.ports.resize(1);
+    settings.ports[0].mac = {{2, 0, 0, 0, 0, 0xaa}};
+    settings.ports[0].address = *net::parse_ipv4_network("192.0.2.10/24");
+    settings.profiles = {srtp::Profile::double_aes_128_gcm, srtp::Profile::double_aes_256_gcm};
+    settings.limits.per_source = 1000;
+    settings.pool = pool.get();
+}
+
+ControlBed::~ControlBed() {
+    if (control) {
+        control->stop();
+        control->drain();
+    }
+}
+
+void ControlBed::start(std::size_t count) {
+    std::vector<tunnel::LinkConfig> links;
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto name = "kmf-" + std::to_string(i);
+        kmfs.push_back(std::make_unique<PlayedKmf>(io, pki.credentials(name)));
+        tunnel::LinkConfig link;
+        link.name = name;
+        link.host = "127.0.0.1";
+        link.port = kmfs.back()->port();
+        link.credentials = pki.credentials("mdd");
+        link.retry_first = std::chrono::milliseconds(20);
+        link.session.keepalive = {.interval = std::chrono::milliseconds(50), .probes = 4};
+        links.push_back(link);
+    }
+    std::vector<control::WorkerDoor> doors;
+    for (auto& worker : workers) doors.push_back({&worker.mailbox, {}});
+    control.emplace(io, settings, links, doors);
+    control->start();
+    run_until(
+        [this] { return std::ranges::all_of(control->tunnels(), &control::TunnelReport::up); });
+}
+
+void ControlBed::step() {
+    io.restart();
+    io.run_for(std::chrono::milliseconds(1));
+    for (auto& worker : workers) worker.carry_out();
+}
+
+void ControlBed::run_for(std::chrono::milliseconds time) {
+    for (const auto end = control::Clock::now() + time; control::Clock::now() < end;) step();
+}
+
+net::SocketAddress ControlBed::address_of(const std::string& name) const {
+    return *net::parse_socket_address("192.0.2." + std::to_string(name.front()) + ":40000");
+}
+
+void ControlBed::from_endpoint(const std::string& name, const std::vector<std::uint8_t>& datagram,
+                               WorkerIndex worker) {
+    Notice up{.kind = Notice::Kind::dtls, .worker = worker};
+    up.flow = {address_of(name), kLocal};
+    up.packet = make_datagram(pool.get(), datagram);
+    ASSERT_NE(up.packet, nullptr);
+    up.payload_bytes = static_cast<std::uint16_t>(datagram.size());
+    notify(worker, up);
+}
+
+Notice ControlBed::notice(Notice::Kind kind, MemberSlot member) const {
+    Notice made{.kind = kind};
+    made.member = member;
+    return made;
+}
+
+tunnel::AssociationId ControlBed::begin(const std::string& name, WorkerIndex worker) {
+    from_endpoint(name, client_hello({}), worker);
+    run_until([this] { return !kmfs[0]->messages.empty(); });
+    if (kmfs[0]->messages.empty()) return {};
+    const auto id = kmfs[0]->messages.back().association;
+    kmfs[0]->messages.clear();
+    return id;
+}
+
+tunnel::Message ControlBed::keys(const tunnel::AssociationId& id, std::uint8_t client,
+                                 std::uint8_t server) const {
+    tunnel::KeyInformation information;
+    information.profile = 0x0009;
+    information.client_key = filled(16, client);
+    information.server_key = filled(16, server);
+    information.client_salt = filled(12, client);
+    information.server_salt = filled(12, server);
+    auto finished = record(20, 0);
+    const auto protected_record = record(22, 1);
+    finished.insert(finished.end(), protected_record.begin(), protected_record.end());
+    return {id, conference_id(0xc0), std::move(information), finished};
+}
+
+tunnel::AssociationId ControlBed::key(const std::string& name, std::uint8_t client,
+                                      std::uint8_t server, WorkerIndex worker) {
+    const auto id = begin(name, worker);
+    const auto before = statistics().down_passed;
+    kmfs[0]->say(keys(id, client, server));
+    run_until([&] { return statistics().down_passed > before; });
+    step();
+    return id;
+}
+
+unsigned ControlBed::count(WorkerIndex worker, const std::string& beginning) const {
+    const auto& log = workers[worker].log;
+    return static_cast<unsigned>(std::ranges::count_if(
+        log, [&](const std::string& line) { return line.starts_with(beginning); }));
+}
+
+}  // namespace mdd::test

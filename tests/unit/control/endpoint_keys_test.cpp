@@ -1,0 +1,143 @@
+// One endpoint's keys over its life: first keys, re-key, restart, silence, leaving.
+#include "controlplane/endpoint_keys.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/unit/control/keys_for_tests.h"
+#include "tests/unit/control/postings_text.h"
+
+namespace mdd::control {
+namespace {
+
+using namespace std::chrono_literals;
+using srtp::Proof;
+using test::texts_of;
+using Texts = std::vector<std::string>;
+
+const TimePoint kStart{1h};
+constexpr EndpointRef kWho{0, 1};
+constexpr WorkerIndex kOwner = 1;
+
+class EndpointKeysTest : public testing::Test {
+  protected:
+    // New keys, epochs in order. Remembers the keysets weakly, as [receive, transmit] pairs.
+    Change install(TimePoint now = kStart) {
+        const auto epoch = keys_.next_epoch();
+        auto receive = test::keyset(static_cast<std::uint8_t>(2 * epoch), epoch);
+        auto transmit = test::keyset(static_cast<std::uint8_t>(2 * epoch + 1), epoch);
+        receive_.push_back(receive);
+        transmit_.push_back(transmit);
+        return keys_.install(publisher_, kWho, kOwner, std::move(receive), std::move(transmit),
+                             now);
+    }
+    Change prove(std::uint64_t epoch, Proof proof, TimePoint now = kStart) {
+        return keys_.proved(publisher_, kWho, kOwner, epoch, proof, now);
+    }
+    Change on_time(TimePoint now) { return keys_.on_time(publisher_, kWho, kOwner, now); }
+
+    Publisher publisher_{2};
+    EndpointKeys keys_;
+    std::vector<std::weak_ptr<const srtp::Keyset>> receive_, transmit_;
+};
+
+TEST_F(EndpointKeysTest, FirstKeysGoOutAtOnceUnderANewNumber) {
+    EXPECT_FALSE(keys_.keyed());
+    EXPECT_EQ(texts_of(install()),
+              (Texts{"w0 SetTransmitKeys 1 epoch 1 start 1", "w1 SetTransmitKeys 1 epoch 1 start 1",
+                     "w1 InstallReceiveKeys 1 epoch 1"}));
+    EXPECT_TRUE(keys_.keyed());
+    EXPECT_TRUE(on_time(kStart + 100s).postings.empty());
+}
+
+TEST_F(EndpointKeysTest, ARekeySwitchesOutboundWhenProvedAndGoesOnCounting) {
+    install();
+    EXPECT_EQ(texts_of(install()), (Texts{"w1 InstallReceiveKeys 1 epoch 2"}));
+    EXPECT_EQ(texts_of(prove(2, Proof::rekey)), (Texts{"w0 SetTransmitKeys 1 epoch 2 start 1",
+                                                       "w1 SetTransmitKeys 1 epoch 2 start 1"}));
+    EXPECT_TRUE(on_time(kStart + 9s).postings.empty());
+    EXPECT_EQ(texts_of(on_time(kStart + 10s)), (Texts{"w1 RetireReceiveKeys 1 old"}));
+    EXPECT_TRUE(on_time(kStart + 20s).postings.empty());
+}
+
+TEST_F(EndpointKeysTest, ARestartSwitchesOutboundToANewCountAndDropsTheOldKeys) {
+    install();
+    install();
+    EXPECT_EQ(texts_of(prove(2, Proof::restart)),
+              (Texts{"w0 SetTransmitKeys 1 epoch 2 start 2", "w1 SetTransmitKeys 1 epoch 2 start 2",
+                     "w1 RetireReceiveKeys 1 old"}));
+}
+
+TEST_F(EndpointKeysTest, SilenceSwitchesOutboundAfterASecond) {
+    install();
+    install();
+    EXPECT_TRUE(on_time(kStart + 999ms).postings.empty());
+    EXPECT_EQ(texts_of(on_time(kStart + 1s)), (Texts{"w0 SetTransmitKeys 1 epoch 2 start 1",
+                                                     "w1 SetTransmitKeys 1 epoch 2 start 1"}));
+    EXPECT_TRUE(on_time(kStart + 2s).postings.empty());
+}
+
+// Counting afresh under keys that have been sent with would repeat nonces.
+TEST_F(EndpointKeysTest, NeverPublishesTransmitKeysTwice) {
+    install();
+    install();
+    on_time(kStart + 1s);
+    EXPECT_EQ(texts_of(prove(2, Proof::restart, kStart + 5s)),
+              (Texts{"w1 RetireReceiveKeys 1 old"}));
+    EXPECT_TRUE(prove(2, Proof::restart, kStart + 6s).postings.empty());
+    EXPECT_TRUE(prove(2, Proof::rekey, kStart + 6s).postings.empty());
+}
+
+TEST_F(EndpointKeysTest, ARestartProvedByOlderKeysCountsForTheNewerOnes) {
+    install();
+    install();
+    install();
+    EXPECT_TRUE(prove(2, Proof::restart).postings.empty()) << "the owner has let those go";
+    EXPECT_EQ(texts_of(prove(3, Proof::rekey)), (Texts{"w0 SetTransmitKeys 1 epoch 3 start 2",
+                                                       "w1 SetTransmitKeys 1 epoch 3 start 2"}));
+}
+
+TEST_F(EndpointKeysTest, LeavingTakesEverythingAndComingBackCountsAfresh) {
+    install();
+    install();
+    EXPECT_EQ(texts_of(keys_.leave(publisher_, kWho, kOwner)),
+              (Texts{"w0 SetTransmitKeys 1 none", "w1 SetTransmitKeys 1 none",
+                     "w1 RetireReceiveKeys 1 all"}));
+    EXPECT_FALSE(keys_.keyed());
+    EXPECT_TRUE(on_time(kStart + 100s).postings.empty());
+    EXPECT_TRUE(prove(2, Proof::rekey).postings.empty());
+    EXPECT_EQ(texts_of(install())[0], "w0 SetTransmitKeys 1 epoch 3 start 2");
+}
+
+TEST_F(EndpointKeysTest, KeysLiveUntilTheChangeThatReplacesThemIsLetGo) {
+    install();
+    {
+        const auto installed = install();
+        EXPECT_TRUE(installed.replaced.empty()) << "both inbound keys are in use";
+        const auto switched = prove(2, Proof::rekey);
+        EXPECT_FALSE(transmit_[0].expired());
+        EXPECT_EQ(switched.replaced.size(), 1U);
+    }
+    EXPECT_TRUE(transmit_[0].expired());
+    EXPECT_FALSE(receive_[0].expired());
+    {
+        const auto installed = install();
+        EXPECT_EQ(installed.replaced.size(), 1U) << "a worker keeps the newest two";
+        EXPECT_FALSE(receive_[0].expired());
+    }
+    EXPECT_TRUE(receive_[0].expired());
+    {
+        const auto left = keys_.leave(publisher_, kWho, kOwner);
+        EXPECT_FALSE(receive_[1].expired());
+        EXPECT_FALSE(receive_[2].expired());
+        EXPECT_FALSE(transmit_[1].expired());
+        EXPECT_TRUE(transmit_[2].expired()) << "no worker has ever seen these";
+    }
+    const auto gone = [](const auto& keys) { return keys.expired(); };
+    EXPECT_TRUE(std::ranges::all_of(receive_, gone));
+    EXPECT_TRUE(std::ranges::all_of(transmit_, gone));
+}
+
+}  // namespace
+}  // namespace mdd::control
