@@ -21,7 +21,8 @@ import report  # noqa: E402
 import wire_audit  # noqa: E402
 from bed import Bed, BedError, run, wait_until  # noqa: E402
 from pki import Pki  # noqa: E402
-from scene import ENDPOINTS, MDD_MEDIA, PROFILE, RECEIVERS, RTP_IN_PORTS, RTP_OUT_PORT, SENDER, TAP, Scene  # noqa: E402
+from scene import (ENDPOINT_PORT, ENDPOINTS, MDD_MEDIA, PROFILE, RECEIVERS, RTP_IN_PORTS, RTP_OUT_PORT,  # noqa: E402
+                   SENDER, TAP, Scene)
 
 # ffmpeg's sinks give up after this long without a packet; also how the end of the clip is noticed.
 SILENCE_SECONDS = 2
@@ -36,7 +37,8 @@ def progress(done, total):
     """A bar on a terminal, nothing otherwise."""
     if sys.stdout.isatty():
         filled = int(30 * min(1, done / total))
-        print(f"\r         [{'#' * filled}{'.' * (30 - filled)}] {min(done, total):.0f} of {total:g} s", end="", flush=True)
+        bar = "#" * filled + "." * (30 - filled)
+        print(f"\r         [{bar}] {min(done, total):.0f} of {total:g} s", end="", flush=True)
 
 
 def start_network(bed):
@@ -168,6 +170,15 @@ def make_report(scene, clip, seconds, captured):
     return found, traces
 
 
+def payloads_on_the_wire(scene, ssrc, skip):
+    """What the wire showed of one stream on its way to B, without RTP headers; from its packet number `skip` on."""
+    target = (RECEIVERS[0].address, ENDPOINT_PORT)
+    datagrams = (wire_audit.udp_of(link, frame) for _, link, frame in wire_audit.read_pcap(scene.path("wire.pcap")))
+    packets = [payload for source, to, payload in filter(None, datagrams)
+               if source == MDD_MEDIA and to == target and payload[8:12] == ssrc.to_bytes(4, "big")]
+    return b"".join(packet[12:] for packet in packets[skip:])
+
+
 def draw(scene, clip, seconds, found, traces, folder):
     """One picture of the run in `folder`, as SVG and PNG; returns the PNG's path."""
     frame = int(seconds * media.FRAMES_PER_SECOND / 2)
@@ -178,6 +189,9 @@ def draw(scene, clip, seconds, found, traces, folder):
         media.picture_of(video, frame, scene.path(name))
         frames.append((caption, scene.path(name)))
     sent = traces[SENDER].sent
+    video_packets = sum(1 for ssrc, _ in sent if ssrc == media.VIDEO.ssrc)
+    media.picture_of_bytes(payloads_on_the_wire(scene, media.VIDEO.ssrc, video_packets // 2), scene.path("wire.png"))
+    frames.insert(1, ("what the wire shows", scene.path("wire.png")))
     start, whole_seconds = min(sent.values()), max(1, int(seconds))
     packets = [(f"{SENDER.name} sent", report.per_second(start, whole_seconds, sent.values()))]
     packets += [(f"{one.name} received", report.per_second(start, whole_seconds, traces[one].received.values()))
@@ -245,7 +259,8 @@ def main():
         problems = demo(arguments)
     except (BedError, wire_audit.CaptureError, OSError, KeyError, ValueError) as error:
         print(f"\ntools/demo: {type(error).__name__}: {error}", file=sys.stderr)
-        print(f"What each program said is in {os.path.relpath(arguments.folder, arguments.shown_from)}/run.", file=sys.stderr)
+        folder = os.path.relpath(arguments.folder, arguments.shown_from)
+        print(f"What each program said is in {folder}/run.", file=sys.stderr)
         return 1
     for problem in problems:
         print(f"  NOT AS IT SHOULD BE: {problem}")

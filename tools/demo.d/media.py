@@ -76,3 +76,12 @@ def picture_of(video, frame_number, path):
         "-frames:v", "1", path)
     if not os.path.exists(path):
         raise BedError(f"{video} holds no frame {frame_number}.")
+
+
+def picture_of_bytes(data, path):
+    """Draws bytes as they are, one grey dot each, in the shape of a video frame."""
+    width, height = 320, 180
+    raw = path + ".pgm"
+    with open(raw, "wb") as file:
+        file.write(b"P5 %d %d 255\n" % (width, height) + data[:width * height].ljust(width * height, b"\0"))
+    run(*FFMPEG, "-i", raw, path)

@@ -3,7 +3,7 @@ import base64
 import math
 
 WIDTH, MARGIN = 960, 40
-FRAME_WIDTH, FRAME_HEIGHT = 280, 158
+FRAME_WIDTH, FRAME_HEIGHT = 212, 120
 PLOT_HEIGHT = 150
 COLOURS = ("#8a99a8", "#1f4e79", "#d9822b", "#2e8b57", "#a23b72")
 
@@ -53,7 +53,8 @@ def axes(y, title, top, seconds):
 def legend(y, names, colours):
     parts, x = [], WIDTH - MARGIN - 120 * len(names)
     for name, colour in zip(names, colours):
-        parts += [f'<rect x="{x}" y="{y - 19}" width="11" height="11" fill="{colour}"/>', text(x + 16, y - 10, name, 12)]
+        parts.append(f'<rect x="{x}" y="{y - 19}" width="11" height="11" fill="{colour}"/>')
+        parts.append(text(x + 16, y - 10, name, 12))
         x += 120
     return parts
 

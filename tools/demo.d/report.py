@@ -70,7 +70,8 @@ def shortfalls(report):
     """What a run must show and this one does not, as sentences; empty when all is well."""
     rtp, media = report["rtp"], report["media"]
     checks = [
-        (report["handshakes"] == report["endpoints"], f"{report['handshakes']} handshakes instead of {report['endpoints']}"),
+        (report["handshakes"] == report["endpoints"],
+         f"{report['handshakes']} handshakes instead of {report['endpoints']}"),
         (rtp["sent"] > 0, "no RTP was sent"),
         (rtp["lost"] == 0, f"{rtp['lost']} RTP packets were lost"),
         (rtp["hbh_failed"] == 0, f"{rtp['hbh_failed']} packets failed hop by hop"),
@@ -78,7 +79,8 @@ def shortfalls(report):
         (media["frames_identical"], "the frames that came out are not the frames that went in"),
         (report["conservation"], "mdd cannot account for every packet"),
         (report["audited_packets"] > 0, "the capture holds no media packet of mdd to audit"),
-        (report["capture_missed"] == 0, f"the capture missed {report['capture_missed']} frames, the audit is not complete"),
+        (report["capture_missed"] == 0,
+         f"the capture missed {report['capture_missed']} frames, the audit is not complete"),
         (report["nonce_repeats"] == 0, f"{report['nonce_repeats']} packet indexes were used twice"),
     ]
     return [sentence for good, sentence in checks if not good]

@@ -48,7 +48,8 @@ class Scene:
         return os.path.join(self.folder, name)
 
     def _write(self, name, text):
-        with open(os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        private = os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(private, "w", encoding="utf-8") as file:
             file.write(text)
 
     def _kmf_toml(self):
@@ -127,17 +128,20 @@ endpoints = [
         return [self._program("tools", "mdd-kmf", "mdd-kmf"), "--config", self.path("kmf.toml")]
 
     def mdd_command(self):
-        return [self._program("controlplane", "mdd"), "--config", self.path("mdd.toml"), "--json", self.path("mdd.json")]
+        return [self._program("controlplane", "mdd"), "--config", self.path("mdd.toml"),
+                "--json", self.path("mdd.json")]
 
     def endpoint_command(self, endpoint):
         command = [self._program("tools", "mdd-endpoint", "mdd-endpoint"), "--mdd", "%s:%d" % MDD_MEDIA,
-                   "--bind", endpoint.bind, "--cert", self.pki.cert(endpoint.name), "--key", self.pki.key(endpoint.name),
+                   "--bind", endpoint.bind, "--cert", self.pki.cert(endpoint.name),
+                   "--key", self.pki.key(endpoint.name),
                    "--kmf-fingerprint", self.pki.fingerprint("kmf-endpoints"), "--profile", PROFILE,
                    "--ekt-key-file", self.path("ekt.toml"), "--json", self.path(f"{endpoint.name}.json"),
                    "--trace", self.path(f"{endpoint.name}.trace"), "--cname", f"{endpoint.name}@demo"]
         for stream in media.STREAMS:
             if endpoint.sends:
-                command += ["--rtp-in", f"UDP:{RTP_IN_PORTS[stream]}", "--ssrc", stream.ssrc, "--pt", stream.payload_type]
+                command += ["--rtp-in", f"UDP:{RTP_IN_PORTS[stream]}", "--ssrc", stream.ssrc,
+                            "--pt", stream.payload_type]
             else:
                 command += ["--expect", f"{stream.ssrc}:{stream.payload_type}:{stream.rtpmap}"]
         if not endpoint.sends:
