@@ -81,7 +81,10 @@ void Receiver::prove(Member& member, const srtp::Attempt& verified) {
     auto& endpoint = *member.endpoint;
     const auto proof = endpoint.hop.settle(verified);
     if (proof == srtp::Proof::restart) restart(member);
-    if (proof != srtp::Proof::none) endpoint.unreported = proof;
+    if (proof != srtp::Proof::none) {
+        endpoint.unreported = proof;
+        endpoint.unreported_epoch = verified.keys->epoch;
+    }
     if (endpoint.unreported != srtp::Proof::none) report_proof(member);
 }
 
@@ -102,7 +105,7 @@ void Receiver::report_proof(Member& member) {
                         .proof = endpoint.unreported,
                         .conference = member.conference,
                         .member = member.slot,
-                        .epoch = endpoint.hop.newest()->epoch};
+                        .epoch = endpoint.unreported_epoch};
     // If control is behind, the endpoint's next packet tries again.
     if (mailbox_.notify(proved)) endpoint.unreported = srtp::Proof::none;
 }

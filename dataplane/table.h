@@ -97,6 +97,7 @@ struct Endpoint {
     bool heard = false;          // something has verified since control last asked
     // What the newest keys have proved and control has not been told.
     srtp::Proof unreported = srtp::Proof::none;
+    std::uint64_t unreported_epoch = 0;  // of the keys that proved it
 
     Stream* find(std::uint32_t ssrc) const {
         for (auto* stream : streams)
