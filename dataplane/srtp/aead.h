@@ -1,5 +1,6 @@
-// AES-GCM through IPsec-MB: the one open and the one seal function of the program, and the expanded keys they take.
-// Knows nothing of RTP. The only file, with kdf.cpp, that sees the IPsec-MB library.
+// AES-GCM through IPsec-MB: the one open and the one seal function of the program, and the expanded
+// keys they take. Knows nothing of RTP. The only file, with kdf.cpp, that sees the IPsec-MB
+// library.
 #pragma once
 
 #include <array>
@@ -14,26 +15,30 @@ namespace mdd::srtp {
 inline constexpr std::size_t kNonceBytes = 12;
 using Nonce = std::array<std::uint8_t, kNonceBytes>;
 
-// An AES-GCM key expanded for IPsec-MB (round keys and hash powers, 1008 bytes of secret) with its session salt.
-// Made off the poll cores; read-only and shareable between cores once published; wiped when destroyed. Neither copyable
-// nor movable: it is handed around by pointer.
+// An AES-GCM key expanded for IPsec-MB (round keys and hash powers, 1008 bytes of secret) with its
+// session salt. Made off the poll cores; read-only and shareable between cores once published;
+// wiped when destroyed. Neither copyable nor movable: it is handed around by pointer.
 class alignas(64) AeadKey {
   public:
-    // `key`: 16 or 32 bytes of session key; `salt`: 12 bytes of session salt. Precondition: aead_start() succeeded.
+    // `key`: 16 or 32 bytes of session key; `salt`: 12 bytes of session salt. Precondition:
+    // aead_start() succeeded.
     AeadKey(Bytes key, Bytes salt);
     ~AeadKey();
     AeadKey(const AeadKey&) = delete;
     AeadKey& operator=(const AeadKey&) = delete;
 
-    // Nonce of an SRTP packet: (00 00 || SSRC || ROC || SEQ) XOR salt (RFC 7714 §8.1). `index` = ROC * 2^16 + SEQ.
+    // Nonce of an SRTP packet: (00 00 || SSRC || ROC || SEQ) XOR salt (RFC 7714 §8.1). `index` =
+    // ROC * 2^16 + SEQ.
     Nonce rtp_nonce(std::uint32_t ssrc, std::uint64_t index) const;
-    // Nonce of an SRTCP packet: (00 00 || SSRC || 00 00 || index) XOR salt (RFC 7714 §9.1). `index`: 31 bits.
+    // Nonce of an SRTCP packet: (00 00 || SSRC || 00 00 || index) XOR salt (RFC 7714 §9.1).
+    // `index`: 31 bits.
     Nonce rtcp_nonce(std::uint32_t ssrc, std::uint32_t index) const;
 
   private:
     friend bool open(const AeadKey&, const Nonce&, Bytes, Bytes, std::uint8_t*);
     friend void seal(const AeadKey&, const Nonce&, Bytes, Bytes, std::uint8_t*);
-    static constexpr std::size_t kExpandedBytes = 1008;  // sizeof(gcm_key_data), checked in aead.cpp
+    static constexpr std::size_t kExpandedBytes =
+        1008;  // sizeof(gcm_key_data), checked in aead.cpp
 
     alignas(64) std::array<std::uint8_t, kExpandedBytes> expanded_{};
     std::array<std::uint8_t, kNonceBytes> salt_{};
@@ -43,20 +48,23 @@ class alignas(64) AeadKey {
 #endif
 };
 
-// Opens (RFC 5116): `sealed` = ciphertext followed by the 16-byte tag; writes sealed.size() - 16 bytes to `plaintext`,
-// which may not overlap `sealed` unless it is the very same address. False: the tag does not verify, and the output
-// must not be used. Precondition: sealed.size() >= 16. Constant time in the tag comparison.
+// Opens (RFC 5116): `sealed` = ciphertext followed by the 16-byte tag; writes sealed.size() - 16
+// bytes to `plaintext`, which may not overlap `sealed` unless it is the very same address. False:
+// the tag does not verify, and the output must not be used. Precondition: sealed.size() >= 16.
+// Constant time in the tag comparison.
 bool open(const AeadKey& key, const Nonce& nonce, Bytes aad, Bytes sealed, std::uint8_t* plaintext);
 
-// Seals: writes plaintext.size() bytes of ciphertext and the 16-byte tag to `sealed`; may be in place. The caller owns
-// the rule that (key, nonce) never repeats with other bytes; audit builds record every call in the nonce ledger and
-// abort on a repeat. This is the only encryption of media in the program.
+// Seals: writes plaintext.size() bytes of ciphertext and the 16-byte tag to `sealed`; may be in
+// place. The caller owns the rule that (key, nonce) never repeats with other bytes; audit builds
+// record every call in the nonce ledger and abort on a repeat. This is the only encryption of media
+// in the program.
 void seal(const AeadKey& key, const Nonce& nonce, Bytes aad, Bytes plaintext, std::uint8_t* sealed);
 
 enum class AeadStart : std::uint8_t { ok, no_aes };
 
-// Picks the best code path of IPsec-MB for this CPU and self-tests it with RFC 7714 §16 vectors. Call once, before any
-// other function here and before threads start. no_aes: this CPU has no AES-NI/PCLMUL, nothing here may be used.
+// Picks the best code path of IPsec-MB for this CPU and self-tests it with RFC 7714 §16 vectors.
+// Call once, before any other function here and before threads start. no_aes: this CPU has no
+// AES-NI/PCLMUL, nothing here may be used.
 AeadStart aead_start();
 
 // "SSE", "AVX", "AVX2" or "AVX512"; and the version text of the library. After aead_start().

@@ -1,4 +1,5 @@
-// Bytes and secrets: big-endian loads and stores, spans, and a buffer that wipes itself. No protocol knowledge.
+// Bytes and secrets: big-endian loads and stores, spans, and a buffer that wipes itself. No
+// protocol knowledge.
 #pragma once
 
 #include <array>
@@ -13,7 +14,8 @@ namespace mdd::srtp {
 using Bytes = std::span<const std::uint8_t>;
 using MutableBytes = std::span<std::uint8_t>;
 
-// Big-endian loads and stores. Precondition: at least sizeof(result) bytes behind `p`; any alignment.
+// Big-endian loads and stores. Precondition: at least sizeof(result) bytes behind `p`; any
+// alignment.
 inline std::uint16_t load_be16(const std::uint8_t* p) {
     return static_cast<std::uint16_t>(p[0] << 8 | p[1]);
 }
@@ -37,8 +39,8 @@ inline void wipe(void* p, std::size_t size_bytes) {
     asm volatile("" : : "r"(p) : "memory");
 }
 
-// N secret bytes: move-only, wiped when moved from and when destroyed (RFC 7714 §13.1). Never printed, never compared
-// with ==; compare fingerprints instead.
+// N secret bytes: move-only, wiped when moved from and when destroyed (RFC 7714 §13.1). Never
+// printed, never compared with ==; compare fingerprints instead.
 template <std::size_t N>
 class Secret {
   public:

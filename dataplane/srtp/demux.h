@@ -1,4 +1,5 @@
-// What kind of datagram this is, by its first two bytes (RFC 7983 §7, RFC 5761 §4). Looks at nothing else.
+// What kind of datagram this is, by its first two bytes (RFC 7983 §7, RFC 5761 §4). Looks at
+// nothing else.
 #pragma once
 
 #include "dataplane/srtp/bytes.h"
@@ -7,7 +8,8 @@ namespace mdd::srtp {
 
 enum class DatagramKind : std::uint8_t { unknown, stun, dtls, rtp, rtcp };
 
-// Total over all inputs. RTP and RTCP share 128..191; the second byte tells them apart: 192..223 is RTCP.
+// Total over all inputs. RTP and RTCP share 128..191; the second byte tells them apart: 192..223 is
+// RTCP.
 inline DatagramKind classify_datagram(Bytes datagram) {
     if (datagram.empty()) return DatagramKind::unknown;
     const auto first = datagram[0];

@@ -1,5 +1,6 @@
-// Packet index of one SSRC: estimate from the 16-bit sequence number (RFC 3711 §3.3.1, App. A) and replay window
-// (§3.3.2). Pure arithmetic; commits only what the caller says has been authenticated.
+// Packet index of one SSRC: estimate from the 16-bit sequence number (RFC 3711 §3.3.1, App. A) and
+// replay window (§3.3.2). Pure arithmetic; commits only what the caller says has been
+// authenticated.
 #pragma once
 
 #include <array>
@@ -10,14 +11,15 @@ namespace mdd::srtp {
 
 enum class Replay : std::uint8_t { fresh, duplicate, too_old };
 
-// Sliding window over a 64-bit index. WindowBits: size in packets, a power of two; a parameter so that tests can run
-// every sequence of packets at small widths. Memory: WindowBits / 8 bytes.
+// Sliding window over a 64-bit index. WindowBits: size in packets, a power of two; a parameter so
+// that tests can run every sequence of packets at small widths. Memory: WindowBits / 8 bytes.
 template <unsigned WindowBits>
 class ReplayWindow {
   public:
     static_assert(WindowBits > 0 && (WindowBits & (WindowBits - 1)) == 0);
 
-    // Does not change anything: the packet is not authenticated yet. `in_use`: configured size, <= WindowBits.
+    // Does not change anything: the packet is not authenticated yet. `in_use`: configured size, <=
+    // WindowBits.
     Replay check(std::uint64_t index, unsigned in_use = WindowBits) const {
         if (!started_ || index > highest_) return Replay::fresh;
         if (highest_ - index >= in_use) return Replay::too_old;
@@ -41,8 +43,12 @@ class ReplayWindow {
 
   private:
     static constexpr unsigned kWords = WindowBits < 64 ? 1 : WindowBits / 64;
-    static unsigned word(std::uint64_t index) { return static_cast<unsigned>(index % WindowBits) / 64; }
-    static std::uint64_t bit(std::uint64_t index) { return std::uint64_t{1} << (index % WindowBits % 64); }
+    static unsigned word(std::uint64_t index) {
+        return static_cast<unsigned>(index % WindowBits) / 64;
+    }
+    static std::uint64_t bit(std::uint64_t index) {
+        return std::uint64_t{1} << (index % WindowBits % 64);
+    }
     bool test(std::uint64_t index) const { return (words_[word(index)] & bit(index)) != 0; }
     void set(std::uint64_t index) { words_[word(index)] |= bit(index); }
     void clear(std::uint64_t index) { words_[word(index)] &= ~bit(index); }
@@ -52,8 +58,9 @@ class ReplayWindow {
     bool started_ = false;
 };
 
-// The index that a packet with `sequence` most likely has, given the highest index authenticated so far
-// (RFC 3711 App. A with s_l and ROC taken from `highest`). nullopt: it would lie before index 0.
+// The index that a packet with `sequence` most likely has, given the highest index authenticated so
+// far (RFC 3711 App. A with s_l and ROC taken from `highest`). nullopt: it would lie before index
+// 0.
 template <unsigned SeqBits = 16>
 std::optional<std::uint64_t> estimate_index(std::uint64_t highest, std::uint32_t sequence) {
     constexpr std::uint64_t kSpan = std::uint64_t{1} << SeqBits;

@@ -1,5 +1,6 @@
-// SRTP protection profiles that mdd can do its hop for: DTLS-SRTP number, name and lengths (RFC 7714 §14.2,
-// RFC 8723 §10.1). For a double profile the hop sees the outer half only; its own work is plain AES-GCM.
+// SRTP protection profiles that mdd can do its hop for: DTLS-SRTP number, name and lengths (RFC
+// 7714 §14.2, RFC 8723 §10.1). For a double profile the hop sees the outer half only; its own work
+// is plain AES-GCM.
 #pragma once
 
 #include <array>
@@ -23,9 +24,11 @@ struct ProfileTraits {
     std::size_t hop_key_bytes;  // master key of one hop and direction; 16 or 32
     bool is_double;             // inner layer, OHB and EKT tag are present
 
-    // Length of a master key of the whole transform, as exported by DTLS-SRTP. For a double profile it holds the E2E
-    // half: a key of this length must never reach the MDD (RFC 8871 §6.2).
-    constexpr std::size_t full_key_bytes() const { return is_double ? 2 * hop_key_bytes : hop_key_bytes; }
+    // Length of a master key of the whole transform, as exported by DTLS-SRTP. For a double profile
+    // it holds the E2E half: a key of this length must never reach the MDD (RFC 8871 §6.2).
+    constexpr std::size_t full_key_bytes() const {
+        return is_double ? 2 * hop_key_bytes : hop_key_bytes;
+    }
     constexpr std::size_t full_salt_bytes() const { return is_double ? 24 : 12; }
 };
 

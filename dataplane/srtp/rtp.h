@@ -1,4 +1,5 @@
-// Where the fields of an RTP or RTCP packet sit, in memory that we do not own. Views only: nothing is copied or believed.
+// Where the fields of an RTP or RTCP packet sit, in memory that we do not own. Views only: nothing
+// is copied or believed.
 #pragma once
 
 #include <optional>
@@ -9,13 +10,14 @@ namespace mdd::srtp {
 
 inline constexpr std::size_t kRtpFixedHeaderBytes = 12;
 inline constexpr std::size_t kSrtcpIndexBytes = 4;
-inline constexpr std::size_t kSrtcpClearBytes = 8;  // first RTCP header and sender SSRC stay in the clear
+inline constexpr std::size_t kSrtcpClearBytes =
+    8;  // first RTCP header and sender SSRC stay in the clear
 
 // An RTP packet (RFC 3550 §5.1) whose header lies fully inside the datagram.
 class RtpView {
   public:
-    // nullopt unless version is 2 and the header, all CSRCs and the whole extension block fit into `packet`. Padding is
-    // not looked at: under SRTP the last byte is not a pad count.
+    // nullopt unless version is 2 and the header, all CSRCs and the whole extension block fit into
+    // `packet`. Padding is not looked at: under SRTP the last byte is not a pad count.
     static std::optional<RtpView> parse(Bytes packet);
 
     std::uint8_t payload_type() const { return packet_[1] & 0x7f; }
@@ -24,25 +26,29 @@ class RtpView {
     std::uint32_t timestamp() const { return load_be32(packet_.data() + 4); }
     std::uint32_t ssrc() const { return load_be32(packet_.data() + 8); }
 
-    // Header as on the wire: fixed part, CSRCs and extension block. It is the AAD of the outer layer (RFC 7714 §8.2).
+    // Header as on the wire: fixed part, CSRCs and extension block. It is the AAD of the outer
+    // layer (RFC 7714 §8.2).
     Bytes header() const { return packet_.first(header_bytes_); }
     std::size_t header_bytes() const { return header_bytes_; }
     // Everything behind the header.
     Bytes payload() const { return packet_.subspan(header_bytes_); }
 
   private:
-    RtpView(Bytes packet, std::size_t header_bytes) : packet_(packet), header_bytes_(header_bytes) {}
+    RtpView(Bytes packet, std::size_t header_bytes)
+        : packet_(packet), header_bytes_(header_bytes) {}
     Bytes packet_;
     std::size_t header_bytes_;
 };
 
-// Splits an SRTP datagram of a double profile from its EKT tag, from the end backwards (RFC 8870 §4.1). Returns the
-// tag's length in bytes: 1 for a ShortEKTField, else the length that stands before the type byte, checked against
-// [4, 255] for extensions, [31, 255] for a FullEKTField (AES key wrap), and the room that the smallest double SRTP
-// packet (45 bytes, RFC 8723 §5) leaves. nullopt: ekt_invalid. The tag is not authenticated: nothing else is read.
+// Splits an SRTP datagram of a double profile from its EKT tag, from the end backwards (RFC 8870
+// §4.1). Returns the tag's length in bytes: 1 for a ShortEKTField, else the length that stands
+// before the type byte, checked against [4, 255] for extensions, [31, 255] for a FullEKTField (AES
+// key wrap), and the room that the smallest double SRTP packet (45 bytes, RFC 8723 §5) leaves.
+// nullopt: ekt_invalid. The tag is not authenticated: nothing else is read.
 std::optional<std::size_t> ekt_tag_bytes(Bytes datagram);
 
-// An SRTCP packet as it stands on the wire with E = 1 or 0 (RFC 7714 §9): clear 8 bytes, ciphertext, tag, ESRTCP word.
+// An SRTCP packet as it stands on the wire with E = 1 or 0 (RFC 7714 §9): clear 8 bytes,
+// ciphertext, tag, ESRTCP word.
 class SrtcpView {
   public:
     // nullopt unless version is 2 and at least 28 bytes are there.
@@ -51,11 +57,14 @@ class SrtcpView {
     std::uint32_t sender_ssrc() const { return load_be32(packet_.data() + 4); }
     bool encrypted() const { return (packet_[packet_.size() - kSrtcpIndexBytes] & 0x80) != 0; }
     // 31 bits.
-    std::uint32_t index() const { return load_be32(packet_.data() + packet_.size() - kSrtcpIndexBytes) & 0x7fffffffu; }
+    std::uint32_t index() const {
+        return load_be32(packet_.data() + packet_.size() - kSrtcpIndexBytes) & 0x7fffffffu;
+    }
     Bytes clear() const { return packet_.first(kSrtcpClearBytes); }
     // Ciphertext and tag (E = 1), between the clear part and the ESRTCP word.
     Bytes sealed() const {
-        return packet_.subspan(kSrtcpClearBytes, packet_.size() - kSrtcpClearBytes - kSrtcpIndexBytes);
+        return packet_.subspan(kSrtcpClearBytes,
+                               packet_.size() - kSrtcpClearBytes - kSrtcpIndexBytes);
     }
     Bytes esrtcp_word() const { return packet_.last(kSrtcpIndexBytes); }
 
@@ -64,15 +73,17 @@ class SrtcpView {
     Bytes packet_;
 };
 
-// One packet of a decrypted RTCP compound (RFC 3550 §6.1): count/FMT, type, and the whole packet with its header.
+// One packet of a decrypted RTCP compound (RFC 3550 §6.1): count/FMT, type, and the whole packet
+// with its header.
 struct RtcpPart {
     std::uint8_t count;  // RC, SC or FMT
     std::uint8_t type;   // 192..223
     Bytes bytes;         // a multiple of 4, at least 4
 };
 
-// Walks a compound. Usage: while (auto part = walk.next()) ...; then walk.malformed() tells whether it ended cleanly.
-// At most kMaxParts parts; every step moves forward by at least 4 bytes; padding (P) is allowed on the last part only.
+// Walks a compound. Usage: while (auto part = walk.next()) ...; then walk.malformed() tells whether
+// it ended cleanly. At most kMaxParts parts; every step moves forward by at least 4 bytes; padding
+// (P) is allowed on the last part only.
 class RtcpWalk {
   public:
     static constexpr int kMaxParts = 32;

@@ -1,4 +1,5 @@
-// The test vectors of tests/vectors/vectors.json (RFC 7714, 3711, 6188, 5649, Double, both tunnels), parsed once.
+// The test vectors of tests/vectors/vectors.json (RFC 7714, 3711, 6188, 5649, Double, both
+// tunnels), parsed once.
 #pragma once
 
 #include <fstream>

@@ -33,15 +33,16 @@ SENDER, RECEIVERS = ENDPOINTS[0], ENDPOINTS[1:]
 class Scene:
     """Files of one run in `folder`; `programs` is the build directory."""
 
-    def __init__(self, folder, programs, pki):
+    def __init__(self, folder, programs, pki, profile=PROFILE, workers=1):
         self.folder, self.programs, self.pki = folder, programs, pki
+        self.profile, self.workers = profile, workers
         for name in ("mdd", "kmf"):
             pki.signed(name)
         for name in ("kmf-endpoints", *(endpoint.name for endpoint in ENDPOINTS)):
             pki.self_signed(name)
         self._write("kmf.toml", self._kmf_toml())
         self._write("mdd.toml", self._mdd_toml())
-        self._write("ekt.toml", f'spi = 1\nttl = 86400\nkey = "{secrets.token_hex(16)}"\n'
+        self._write("ekt.toml", f'spi = 1\nttl = 86400\nkey = "{secrets.token_hex(self._ekt_key_bytes())}"\n'
                                 f'salt = "{secrets.token_hex(12)}"\n')
 
     def path(self, name):
@@ -51,6 +52,9 @@ class Scene:
         private = os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(private, "w", encoding="utf-8") as file:
             file.write(text)
+
+    def _ekt_key_bytes(self):
+        return 32 if "256" in self.profile else 16
 
     def _kmf_toml(self):
         pki = self.pki
@@ -73,7 +77,7 @@ fingerprint_sha256 = "{pki.fingerprint('mdd')}"
 
 [[conference]]
 id = "{CONFERENCE}"
-profile = "{PROFILE}"
+profile = "{self.profile}"
 endpoints = [
 {members}
 ]
@@ -82,15 +86,17 @@ endpoints = [
     def _mdd_toml(self):
         pki = self.pki
         cores = sorted(os.sched_getaffinity(0))
-        control, worker = cores[0], cores[1] if len(cores) > 1 else cores[0]
+        # A single worker has a core of its own where there is one; two share with control.
+        control = cores[0]
+        workers = cores[1:2] or cores if self.workers == 1 else cores[:self.workers]
         members = ",\n".join(f'  {{ id = "{one.name}", address = "{one.bind}" }}' for one in ENDPOINTS)
         return f"""[eal]
 hugepages_mib = [0]
 
 [cpu]
 control = [{control}]
-workers = [{worker}]
-allow_shared = {json.dumps(control == worker)}
+workers = {workers}
+allow_shared = {json.dumps(control in workers)}
 idle = "adaptive"
 
 [pool]
@@ -131,13 +137,20 @@ endpoints = [
         return [self._program("controlplane", "mdd"), "--config", self.path("mdd.toml"),
                 "--json", self.path("mdd.json")]
 
-    def endpoint_command(self, endpoint):
+    def client_command(self, endpoint, name, identity):
+        """An endpoint without media: its outputs are called `name`, its certificate is that of `identity`."""
         command = [self._program("tools", "mdd-endpoint", "mdd-endpoint"), "--mdd", "%s:%d" % MDD_MEDIA,
-                   "--bind", endpoint.bind, "--cert", self.pki.cert(endpoint.name),
-                   "--key", self.pki.key(endpoint.name),
-                   "--kmf-fingerprint", self.pki.fingerprint("kmf-endpoints"), "--profile", PROFILE,
-                   "--ekt-key-file", self.path("ekt.toml"), "--json", self.path(f"{endpoint.name}.json"),
-                   "--trace", self.path(f"{endpoint.name}.trace"), "--cname", f"{endpoint.name}@demo"]
+                   "--bind", endpoint.bind, "--cert", self.pki.cert(identity), "--key", self.pki.key(identity),
+                   "--kmf-fingerprint", self.pki.fingerprint("kmf-endpoints"), "--profile", self.profile,
+                   "--json", self.path(f"{name}.json"), "--trace", self.path(f"{name}.trace"),
+                   "--cname", f"{endpoint.name}@demo"]
+        if self.profile.startswith("DOUBLE_"):
+            command += ["--ekt-key-file", self.path("ekt.toml")]
+        return command
+
+    def endpoint_command(self, endpoint):
+        """An endpoint as a gateway for the demo's media."""
+        command = self.client_command(endpoint, endpoint.name, endpoint.name)
         for stream in media.STREAMS:
             if endpoint.sends:
                 command += ["--rtp-in", f"UDP:{RTP_IN_PORTS[stream]}", "--ssrc", stream.ssrc,
