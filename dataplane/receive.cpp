@@ -57,10 +57,9 @@ void Receiver::rtp(const Lane& lane) {
     for (unsigned i = 0; i < lane.count; ++i) {
         auto& job = jobs_[count];
         if (!gather(lane.packets[i], job)) continue;
-        if (job.packet.sender->endpoint->hop.proven()) {
+        if (!job.alone) {
             ++count;
         } else {
-            // While new keys wait for their proof each packet can change what the next one means.
             auto* plain = scratch_.rooms[count].data();
             settle(job, plain, open(job, 0, plain));
         }
@@ -98,6 +97,9 @@ bool Receiver::gather(const MediaPacket& packet, RtpJob& job) {
     const auto* stream = endpoint.find(job.ssrc);
     const auto* pending = stream != nullptr ? nullptr : endpoint.find_pending(job.ssrc);
     const auto* rx = stream != nullptr ? &stream->rx : pending != nullptr ? &pending->rx : nullptr;
+    // Keys that wait for their proof, or the first packet of an SSRC: until it has verified,
+    // nothing tells on which side of a wrap the sequence numbers behind it lie.
+    job.alone = !endpoint.hop.proven() || rx == nullptr || !rx->rtp.started();
     job.attempts =
         endpoint.hop.rtp_attempts(rx, job.sequence, !endpoint.streams.empty(), replay_window_);
     if (job.attempts.count == 0) return end(job.attempts.refused);

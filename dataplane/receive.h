@@ -33,6 +33,7 @@ class Receiver {
         srtp::Bytes header, sealed, tail;
         std::uint32_t ssrc;
         std::uint16_t sequence;
+        bool alone;  // what it proves can change what the next packet of the burst means
         srtp::Attempts attempts;
     };
     // Where the receive state of an SSRC is kept, once a packet of it has verified. Neither:

@@ -139,6 +139,21 @@ TEST_P(Forwarding, a_jump_past_2_14_starts_a_new_run_right_behind) {
     EXPECT_TRUE(bed->conserved());
 }
 
+TEST_P(Forwarding, a_stream_whose_sequence_wraps_in_its_first_burst_is_heard_whole) {
+    auto bed = keyed_bed(2);
+    std::vector<std::uint16_t> sent;
+    for (int i = 0; i < 20; ++i) sent.push_back(static_cast<std::uint16_t>(65526 + i));
+    for (const auto sequence : sent) bed->send_rtp(0, kSsrc, sequence);
+    bed->step();
+    const auto received = bed->take(1);
+    EXPECT_EQ(received.size(), sent.size());
+    if (is_double()) {
+        EXPECT_EQ(originals(received), sent);
+    }
+    EXPECT_EQ(bed->dropped(Verdict::auth_fail), 0u);
+    EXPECT_TRUE(bed->conserved());
+}
+
 TEST_P(Forwarding, replayed_forged_and_truncated_packets_are_counted_and_go_nowhere) {
     auto bed = keyed_bed(2);
     const auto good = bed->make_rtp(0, kSsrc, 500);
