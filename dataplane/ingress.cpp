@@ -79,7 +79,7 @@ void Ingress::arp(PortIndex port, rte_mbuf* packet, Bytes payload) {
                       .mac = arp->sender_mac};
         learnt.flow.remote.ip = arp->sender_ip;
         // If control is behind, its next probe brings the same answer.
-        static_cast<void>(mailbox_.notify(learnt));
+        static_cast<void>(mailbox_.notify_unproven(learnt));
     }
     if (arp->operation == net::ArpOperation::request) {
         if (auto* reply = rte_pktmbuf_alloc(config_.pool)) {
@@ -141,7 +141,7 @@ void Ingress::dtls(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
                         .payload_offset = parsed.payload_offset,
                         .payload_bytes = parsed.payload_bytes};
     unpoison_room(packet);
-    if (!mailbox_.notify(notice)) drop(packet, Verdict::dtls_rate);
+    if (!mailbox_.notify_unproven(notice)) drop(packet, Verdict::dtls_rate);
 }
 
 void Ingress::hand_off(rte_mbuf* packet, const net::Frame& parsed, const Member& member,

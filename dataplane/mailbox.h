@@ -154,8 +154,15 @@ class Mailbox {
     void acknowledge(Command* command);
     // Worker. False: control is behind; nothing was taken.
     bool notify(const Notice& notice) { return notices_.push(notice); }
+    // Worker. Likewise for what anybody may send (DTLS, ARP): such notices wait in a share of the
+    // places only. A flood of them then neither keeps SSRCs and proofs of endpoints from control
+    // nor ties up the buffers that media is received into.
+    bool notify_unproven(const Notice& notice) {
+        return notices_.size() < capacity_ / kUnprovenShare && notices_.push(notice);
+    }
 
   private:
+    static constexpr std::size_t kUnprovenShare = 8;
     const std::size_t capacity_;
     std::size_t outstanding_ = 0;  // control only; keeps done_ from ever being full
     SpscQueue<Command*> commands_;

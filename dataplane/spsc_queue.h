@@ -13,10 +13,12 @@ template <typename T>
 class SpscQueue {
   public:
     static_assert(std::is_trivially_copyable_v<T>);
-    explicit SpscQueue(std::size_t capacity) : queue_(capacity) {}
+    explicit SpscQueue(std::size_t capacity) : capacity_(capacity), queue_(capacity) {}
 
     // Producer only. False: full, nothing was taken.
     bool push(const T& item) { return queue_.push(item); }
+    // Producer only: how many items wait; the consumer may have taken some of them already.
+    std::size_t size() const { return capacity_ - queue_.write_available(); }
     // Consumer only. False: empty.
     bool pop(T& item) { return queue_.pop(item); }
     // Consumer only: takes up to `count` items into `items`, returns how many.
@@ -25,6 +27,7 @@ class SpscQueue {
     bool empty() const { return queue_.read_available() == 0; }
 
   private:
+    const std::size_t capacity_;
     boost::lockfree::spsc_queue<T> queue_;
 };
 

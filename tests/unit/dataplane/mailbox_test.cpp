@@ -63,6 +63,22 @@ TEST(Mailbox, what_was_never_fetched_is_freed) {
     ASSERT_TRUE(mailbox.post(command));  // the leak checker watches
 }
 
+TEST(Mailbox, what_strangers_cause_leaves_room_for_what_endpoints_cause) {
+    Mailbox mailbox(64);
+    const Notice dtls{.kind = Notice::Kind::dtls};
+    unsigned taken = 0;
+    while (mailbox.notify_unproven(dtls)) ++taken;
+    EXPECT_EQ(taken, 8U);
+    for (int i = 0; i < 56; ++i)
+        EXPECT_TRUE(mailbox.notify(Notice{.kind = Notice::Kind::ssrc_seen}));
+    EXPECT_FALSE(mailbox.notify(Notice{.kind = Notice::Kind::ssrc_seen}));
+    Notice notice{};
+    for (int i = 0; i < 56; ++i) ASSERT_TRUE(mailbox.next(notice));
+    EXPECT_FALSE(mailbox.notify_unproven(dtls)) << "eight others wait";
+    ASSERT_TRUE(mailbox.next(notice));
+    EXPECT_TRUE(mailbox.notify_unproven(dtls));
+}
+
 // A worker that reads its table in every round while control re-keys it. Keys are wiped as soon as
 // the command that replaced them is back: a read after that is what the race detector would report.
 TEST(Mailbox, keys_are_freed_only_after_every_worker_has_let_go) {

@@ -144,6 +144,18 @@ TEST_F(Worker2, datagrams_of_strangers_and_of_no_kind_are_counted) {
     EXPECT_TRUE(bed->conserved());
 }
 
+TEST_F(Worker2, a_flood_of_dtls_is_counted_and_does_not_keep_an_ssrc_from_control) {
+    constexpr unsigned kFlood = 300;  // more than the mailbox holds
+    for (unsigned i = 0; i < kFlood; ++i) bed->send_datagram(0, Packet{22, 0xfe, 0xfd, 0, 0});
+    bed->send_rtp(0, kSsrc, 7);
+    for (int i = 0; i < 20; ++i) bed->poll(0);  // control does not look meanwhile
+    EXPECT_GT(bed->dropped(Verdict::dtls_rate), kFlood / 2);
+    EXPECT_EQ(bed->dropped(Verdict::ssrc_pending), 0u);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 1u);
+    EXPECT_TRUE(bed->conserved());
+}
+
 TEST_F(Worker2, arp_for_us_is_answered_and_learnt_and_echo_is_answered) {
     std::array<std::uint8_t, net::kArpFrameBytes> request{};
     const net::MacAddress asker{{2, 0, 0, 0, 1, 0}};
