@@ -111,7 +111,8 @@ void Session::on_datagram(TimePoint now, srtp::Bytes datagram, srtp::Bytes peer)
 
 void Session::note_up(TimePoint now) {
     if (!secure_->peer()) return;
-    next_probe_ = now + config_.keepalive.interval;
+    // At once: until the first echo, a peer that dies cannot be told from one that does not echo.
+    next_probe_ = now;
     last_heard_ = now;
     handshake_until_.reset();
     events_.push_back(Up{*secure_->peer()});
