@@ -13,6 +13,7 @@ using srtp::RtcpPart;
 
 constexpr std::uint8_t kSenderReport = 200, kSdes = 202, kBye = 203, kPayloadFeedback = 206;
 constexpr std::uint8_t kPli = 1, kFir = 4;
+constexpr std::uint8_t kPadded = 0x20;
 constexpr std::size_t kEmptyReportBytes = 8;
 constexpr std::size_t kSenderInfoBytes = 28;  // SR without report blocks
 constexpr std::size_t kFeedbackHeaderBytes = 12;
@@ -112,6 +113,8 @@ class Sorter {
         if (part.bytes.size() < kFeedbackHeaderBytes ||
             !owns(own_, load_be32(part.bytes.data() + 4)))
             return false;
+        // In a PLI of three words the pad count would be the last byte of the media SSRC.
+        if ((part.bytes[0] & kPadded) != 0) return false;
         if (part.count == kPli && part.bytes.size() == kFeedbackHeaderBytes)
             return add_feedback(part.bytes, load_be32(part.bytes.data() + 8));
         if (part.count == kFir) return take_fir(part.bytes);
@@ -121,8 +124,7 @@ class Sorter {
     // One entry per target; each target gets its own FIR (RFC 5104 §4.3.1.1).
     bool take_fir(Bytes fir) {
         const auto entries = fir.subspan(kFeedbackHeaderBytes);
-        const bool padded = (fir[0] & 0x20) != 0;
-        if (padded || entries.empty() || entries.size() % kFirEntryBytes != 0) return false;
+        if (entries.empty() || entries.size() % kFirEntryBytes != 0) return false;
         for (std::size_t at = 0; at < entries.size(); at += kFirEntryBytes) {
             std::array<std::uint8_t, kFeedbackHeaderBytes + kFirEntryBytes> single;
             std::copy_n(fir.data(), kFeedbackHeaderBytes, single.data());

@@ -111,6 +111,16 @@ TEST_F(RtcpRelayTest, a_compound_whose_lengths_do_not_fit_is_malformed) {
                     .malformed);
 }
 
+TEST_F(RtcpRelayTest, pli_whose_media_ssrc_poses_as_padding_stays_here) {
+    const auto result = relay(
+        "80c90001cafebabe"
+        "a1ce0002cafebabe"
+        "0badf004");
+    EXPECT_FALSE(result.malformed);
+    EXPECT_EQ(result.feedback_count, 0u);
+    EXPECT_EQ(result.held, 2u);
+}
+
 TEST_F(RtcpRelayTest, fir_with_padding_or_half_an_entry_stays_here) {
     EXPECT_EQ(relay("80c90001cafebabe"
                     "84ce0003cafebabe00000000"
