@@ -87,7 +87,7 @@ void Control::on_notice(const Notice& notice, TimePoint now) {
             handshakes_.from_endpoint(notice, now);
             return free_datagram(notice.packet);
         case Notice::Kind::ssrc_seen:
-            return membership_.on_ssrc(notice);
+            return membership_.on_ssrc(notice, now);
         case Notice::Kind::key_proved:
             return keying_.on_proof(notice, now);
         case Notice::Kind::neighbour:

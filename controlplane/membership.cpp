@@ -47,7 +47,7 @@ void Membership::leave(EndpointState& endpoint, TimePoint now) {
     state_.conferences.forget_association(endpoint);
 }
 
-void Membership::on_ssrc(const Notice& notice) {
+void Membership::on_ssrc(const Notice& notice, TimePoint now) {
     auto* endpoint = state_.conferences.find(EndpointRef{notice.conference, notice.member});
     // A notice may be older than the endpoint's departure.
     if (endpoint == nullptr || !endpoint->keys.keyed()) return;
@@ -56,8 +56,9 @@ void Membership::on_ssrc(const Notice& notice) {
     const auto answer = conference.ssrcs.ask(notice.member, notice.ssrc);
     if (answer.verdict != srtp::Verdict::accepted) {
         ++state_.statistics.ssrcs_refused;
-        spdlog::warn("SSRC {:#010x} of endpoint {} refused: {}", notice.ssrc, endpoint->id,
-                     srtp::text_of(answer.verdict).help);
+        if (refusals_to_log_.take(now))
+            spdlog::warn("SSRC {:#010x} of endpoint {} refused: {}", notice.ssrc, endpoint->id,
+                         srtp::text_of(answer.verdict).help);
         state_.courier.send(
             state_.publisher.refuse(endpoint->ref, owner, notice.ssrc, answer.verdict));
         return;

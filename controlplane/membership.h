@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "controlplane/admission.h"
 #include "controlplane/state.h"
 
 namespace mdd::control {
@@ -20,7 +21,7 @@ class Membership {
     // The endpoint is gone: keys and association end, its SSRCs wait for it.
     void leave(EndpointState& endpoint, TimePoint now);
 
-    void on_ssrc(const Notice& notice);
+    void on_ssrc(const Notice& notice, TimePoint now);
     void on_neighbour(const Notice& notice);
     void on_activity(const PollActivity& answer, TimePoint now);
     // Asks for activity and link-layer addresses, and lets those go that are silent for too long.
@@ -37,6 +38,8 @@ class Membership {
 
     State& state_;
     TimePoint next_check_{};
+    // An endpoint can ask for one SSRC after another as fast as it sends.
+    TokenBucket refusals_to_log_{/*per_second=*/1, /*burst=*/10};
 };
 
 }  // namespace mdd::control

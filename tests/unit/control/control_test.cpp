@@ -1,7 +1,11 @@
 // Control as a whole: what becomes of datagrams, key messages and notices.
 #include "controlplane/control.h"
 
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
+#include <sstream>
 
 #include "tests/unit/control/control_bed.h"
 #include "tests/unit/control/dtls_datagrams.h"
@@ -221,6 +225,28 @@ TEST_F(ControlTest, GrantsSsrcsToTheirOwnersWorkerAndRefusesOthers) {
     notify(1, seen);
     run_for(20ms);
     EXPECT_EQ(count(1, "RefuseSsrc 2"), 0U) << "carol is not keyed: an old notice";
+}
+
+TEST_F(ControlTest, LogsNoMoreThanAFewOfManyRefusedSsrcs) {
+    start();
+    key("alice", 1, 2, 0);
+    key("bob", 3, 4, 1);
+    auto seen = notice(Notice::Kind::ssrc_seen, 0);
+    seen.ssrc = 77;
+    notify(0, seen);
+    run_until([&] { return count(0, "GrantSsrc 0 77") == 1; });
+    std::ostringstream text;
+    const auto before = spdlog::default_logger();
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+        "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text)));
+    seen.member = 1;
+    for (int i = 0; i < 100; ++i) notify(1, seen);
+    run_until([&] { return statistics().ssrcs_refused == 100; });
+    spdlog::set_default_logger(before);
+    const auto log = text.str();
+    const auto lines = std::count(log.begin(), log.end(), '\n');
+    EXPECT_GE(lines, 1);
+    EXPECT_LE(lines, 20);
 }
 
 TEST_F(ControlTest, LetsASilentEndpointGoAndGivesItsStreamBackWhenItRejoins) {
