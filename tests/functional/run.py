@@ -18,7 +18,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 NAMESPACES = ("unshare", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
               "--propagation", "private")
-SECONDS_PER_TEST = 60
+SECONDS_PER_TEST = 150
 INSIDE, FOLDER, WORKERS = "MDD_TEST_INSIDE", "MDD_TEST_FOLDER", "MDD_TEST_WORKERS"
 CANNOT_RUN = 77
 
