@@ -70,7 +70,6 @@ Verdict Handshakes::send_up(EndpointState& endpoint, srtp::Bytes datagram, TimeP
     auto& association = *endpoint.association;
     if (!association.budget.takes_up(datagram, now)) return Verdict::dtls_rate;
     state_.admission.touch(endpoint.ref, now);
-    endpoint.heard = now;
     tunnel::Message message{association.id,
                             state_.conferences.conference_of(endpoint).id,
                             tunnel::Empty{},
