@@ -212,6 +212,9 @@ class LabTest(unittest.TestCase):
 
     def _judge(self, results, tolerate):
         totals = results.totals
+        for child in self.bed.children:
+            self.assertNotRegex(child.errors(), "runtime error: |Sanitizer: ", f"a sanitizer complains in {child.name}")
+        self.assertNotIn("ALARM", self.log_of_mdd())
         self.assertTrue(totals["conservation"], totals)
         self.assertEqual(json.loads(self.capture.output().splitlines()[-1])["missed"], 0)
         self.assertEqual(results.audit["nonce_repeats"], 0, results.audit["repeats"])
