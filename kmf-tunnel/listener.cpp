@@ -27,6 +27,10 @@ namespace {
 constexpr int kDatagramsPerWake = 64;
 constexpr int kReceiveBufferBytes = 1 << 20;
 
+}  // namespace
+
+namespace listening {
+
 using HelloRandom = std::array<std::uint8_t, 32>;
 
 struct Tunnel {
@@ -45,11 +49,13 @@ struct AtAddress {
     TunnelPtr fresh;
 };
 
-bool began_with(const TunnelPtr& tunnel, const HelloRandom& random) {
+inline bool began_with(const TunnelPtr& tunnel, const HelloRandom& random) {
     return tunnel && tunnel->hello_random == random;
 }
 
-}  // namespace
+}  // namespace listening
+
+using namespace listening;
 
 class ListenerImpl : public std::enable_shared_from_this<ListenerImpl> {
   public:

@@ -3,22 +3,12 @@
 
 #include <algorithm>
 
+#include "dataplane/net/wire.h"
+
 namespace mdd::net {
 namespace {
 
-constexpr std::size_t kArpPacketBytes = 28;
-constexpr std::size_t kEthernetHeaderBytes = 14;
-constexpr std::uint16_t kHardwareEthernet = 1, kTypeIpv4 = 0x0800, kTypeArp = 0x0806;
-
-MacAddress load_mac(const std::uint8_t* p) {
-    MacAddress mac;
-    std::copy_n(p, 6, mac.bytes.begin());
-    return mac;
-}
-
-void store_mac(std::uint8_t* p, const MacAddress& mac) {
-    std::copy_n(mac.bytes.begin(), 6, p);
-}
+constexpr std::uint16_t kHardwareEthernet = 1;
 
 struct Fields {
     ArpOperation operation;
@@ -33,7 +23,7 @@ std::size_t write_arp(std::uint8_t* at, const Fields& fields) {
     store_mac(at, fields.frame_destination);
     store_mac(at + 6, fields.sender_mac);
     srtp::store_be16(at + 12, kTypeArp);
-    std::uint8_t* arp = at + kEthernetHeaderBytes;
+    std::uint8_t* arp = at + kEthernetBytes;
     srtp::store_be16(arp, kHardwareEthernet);
     srtp::store_be16(arp + 2, kTypeIpv4);
     arp[4] = 6;

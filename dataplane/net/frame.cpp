@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "dataplane/net/checksum.h"
+#include "dataplane/net/wire.h"
 
 namespace mdd::net {
 namespace {
@@ -13,21 +14,9 @@ using srtp::load_be16;
 using srtp::load_be32;
 using srtp::Verdict;
 
-constexpr std::size_t kMacBytes = 6;
-constexpr std::size_t kEthernetHeaderBytes = 14;
 constexpr std::size_t kVlanTagBytes = 4;
-constexpr std::size_t kIpv4HeaderBytes = 20;
-constexpr std::size_t kUdpHeaderBytes = 8;
 constexpr std::size_t kIcmpHeaderBytes = 8;
-constexpr std::size_t kArpPacketBytes = 28;
-constexpr std::uint16_t kTypeIpv4 = 0x0800, kTypeArp = 0x0806, kTypeVlan = 0x8100;
-constexpr std::uint8_t kProtocolIcmp = 1, kProtocolUdp = 17;
-
-MacAddress load_mac(const std::uint8_t* p) {
-    MacAddress mac;
-    std::copy_n(p, kMacBytes, mac.bytes.begin());
-    return mac;
-}
+constexpr std::uint16_t kTypeVlan = 0x8100;
 
 Be32 load_ip(const std::uint8_t* p) {
     return to_be(load_be32(p));
@@ -41,21 +30,21 @@ bool is_unicast_host(std::uint32_t ip) {
 }
 
 Verdict parse_udp(Bytes segment, Frame& out) {
-    if (segment.size() < kUdpHeaderBytes || load_be16(&segment[4]) != segment.size())
+    if (segment.size() < kUdpBytes || load_be16(&segment[4]) != segment.size())
         return Verdict::bad_udp;
     out.kind = FrameKind::udp;
     out.source.port = to_be(load_be16(&segment[0]));
     out.destination.port = to_be(load_be16(&segment[2]));
-    out.payload_offset = static_cast<std::uint16_t>(out.payload_offset + kUdpHeaderBytes);
-    out.payload_bytes = static_cast<std::uint16_t>(segment.size() - kUdpHeaderBytes);
+    out.payload_offset = static_cast<std::uint16_t>(out.payload_offset + kUdpBytes);
+    out.payload_bytes = static_cast<std::uint16_t>(segment.size() - kUdpBytes);
     return Verdict::accepted;
 }
 
 Verdict parse_ipv4(Bytes packet, Frame& out, IpChecksum ip_checksum) {
-    if (packet.size() < kIpv4HeaderBytes || packet[0] != 0x45) return Verdict::bad_ip;
+    if (packet.size() < kIpv4Bytes || packet[0] != 0x45) return Verdict::bad_ip;
     const std::size_t total_bytes = load_be16(&packet[2]);
-    if (total_bytes < kIpv4HeaderBytes || total_bytes > packet.size()) return Verdict::bad_ip;
-    if (ip_checksum == IpChecksum::verify && partial_sum(packet.first(kIpv4HeaderBytes)) != 0xffff)
+    if (total_bytes < kIpv4Bytes || total_bytes > packet.size()) return Verdict::bad_ip;
+    if (ip_checksum == IpChecksum::verify && partial_sum(packet.first(kIpv4Bytes)) != 0xffff)
         return Verdict::bad_ip;
 
     const std::uint16_t flags_and_offset = load_be16(&packet[6]);
@@ -65,8 +54,8 @@ Verdict parse_ipv4(Bytes packet, Frame& out, IpChecksum ip_checksum) {
 
     out.source = {load_ip(&packet[12]), Be16{}};
     out.destination = {load_ip(&packet[16]), Be16{}};
-    out.payload_offset = static_cast<std::uint16_t>(out.l3_offset + kIpv4HeaderBytes);
-    const Bytes segment = packet.first(total_bytes).subspan(kIpv4HeaderBytes);
+    out.payload_offset = static_cast<std::uint16_t>(out.l3_offset + kIpv4Bytes);
+    const Bytes segment = packet.first(total_bytes).subspan(kIpv4Bytes);
     if (packet[9] == kProtocolUdp) return parse_udp(segment, out);
     if (packet[9] != kProtocolIcmp || segment.size() < kIcmpHeaderBytes) return Verdict::bad_ip;
     out.kind = FrameKind::icmp;
@@ -86,17 +75,17 @@ Verdict parse_arp_frame(Bytes packet, Frame& out) {
 }  // namespace
 
 Verdict parse_frame(Bytes frame, Frame& out, IpChecksum ip_checksum) {
-    if (frame.size() < kEthernetHeaderBytes) return Verdict::bad_l2;
+    if (frame.size() < kEthernetBytes) return Verdict::bad_l2;
     out.destination_mac = load_mac(&frame[0]);
     out.source_mac = load_mac(&frame[kMacBytes]);
     if (out.source_mac.is_group()) return Verdict::bad_l2;
 
-    std::size_t l3_offset = kEthernetHeaderBytes;
+    std::size_t l3_offset = kEthernetBytes;
     std::uint16_t type = load_be16(&frame[12]);
     if (type == kTypeVlan) {
         // VID 0 only carries a priority: the frame belongs to the untagged network (IEEE 802.1Q
         // §6.9), and so does our untagged answer. Any other VLAN is not ours.
-        if (frame.size() < kEthernetHeaderBytes + kVlanTagBytes) return Verdict::bad_l2;
+        if (frame.size() < kEthernetBytes + kVlanTagBytes) return Verdict::bad_l2;
         if ((load_be16(&frame[14]) & 0x0fff) != 0) return Verdict::bad_l2;
         type = load_be16(&frame[16]);
         l3_offset += kVlanTagBytes;

@@ -18,7 +18,6 @@ constexpr std::size_t kIpAt = kEthernetBytes;
 constexpr std::size_t kIpLengthAt = kIpAt + 2, kIpChecksumAt = kIpAt + 10;
 constexpr std::size_t kUdpAt = kIpAt + kIpv4Bytes;
 constexpr std::size_t kUdpLengthAt = kUdpAt + 4, kUdpChecksumAt = kUdpAt + 6;
-constexpr std::uint8_t kProtocolUdp = 17;
 
 constexpr std::uint16_t memory_order(std::size_t host) {
     return static_cast<std::uint16_t>(to_be(static_cast<std::uint16_t>(host)));

@@ -6,13 +6,11 @@
 #include <cstdint>
 
 #include "dataplane/net/address.h"
+#include "dataplane/net/wire.h"
 #include "dataplane/srtp/bytes.h"
 
 namespace mdd::net {
 
-inline constexpr std::size_t kEthernetBytes = 14;
-inline constexpr std::size_t kIpv4Bytes = 20;
-inline constexpr std::size_t kUdpBytes = 8;
 inline constexpr std::size_t kHeaderBytes = kEthernetBytes + kIpv4Bytes + kUdpBytes;  // 42
 
 // Longest UDP payload under an IP MTU of `mtu_bytes` (precondition: at least 28).

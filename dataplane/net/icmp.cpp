@@ -5,12 +5,12 @@
 #include <cstring>
 
 #include "dataplane/net/checksum.h"
+#include "dataplane/net/wire.h"
 
 namespace mdd::net {
 namespace {
 
 constexpr std::uint8_t kEchoRequest = 8, kEchoReply = 0;
-constexpr std::size_t kIpv4HeaderBytes = 20;
 
 std::uint16_t load_raw(const std::uint8_t* p) {
     std::uint16_t value;
@@ -25,7 +25,7 @@ void store_raw(std::uint8_t* p, std::uint16_t value) {
 void refresh_ip_header(std::uint8_t* ip) {
     ip[8] = 64;
     store_raw(ip + 10, 0);
-    store_raw(ip + 10, static_cast<std::uint16_t>(~partial_sum(srtp::Bytes(ip, kIpv4HeaderBytes))));
+    store_raw(ip + 10, static_cast<std::uint16_t>(~partial_sum(srtp::Bytes(ip, kIpv4Bytes))));
 }
 
 // RFC 1624 eqn 3: HC' = ~(~HC + ~m + m'), with m the old type and code, m' the new.

@@ -10,8 +10,6 @@
 namespace mdd::endpoint {
 namespace {
 
-constexpr std::uint8_t kExtensionBit = 0x10;
-
 struct Parts {
     RtpLayout layout;
     OriginalHeader original;

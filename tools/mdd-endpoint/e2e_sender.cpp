@@ -10,12 +10,6 @@
 #include "tools/mdd-endpoint/original_header.h"
 
 namespace mdd::endpoint {
-namespace {
-
-constexpr std::uint8_t kExtensionBit = 0x10;
-
-}  // namespace
-
 E2eSender::E2eSender(const EktKey& key, srtp::Bytes master_key)
     : key_(key), master_key_(master_key) {}
 

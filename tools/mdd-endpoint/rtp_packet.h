@@ -13,6 +13,7 @@ namespace mdd::endpoint {
 using Packet = std::vector<std::uint8_t>;
 
 inline constexpr std::size_t kFixedHeaderBytes = 12;
+inline constexpr std::uint8_t kExtensionBit = 0x10;  // X, in the first byte
 
 // Sizes in bytes: `base` is 12 + 4·CC, `header` adds the extension block. Both lie inside the
 // packet.
