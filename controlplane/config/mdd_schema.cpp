@@ -1,6 +1,7 @@
 // The one table behind mdd.toml: every key with its type, range, default and sentence. Checks
 // across keys: mdd_checks.cpp.
 #include "controlplane/config/mdd_config.h"
+#include "dataplane/srtp/hop.h"
 
 namespace mdd::config {
 namespace {
@@ -137,7 +138,8 @@ Schema<MediaConfig> media_rows() {
              computed("both DOUBLE profiles; with allow_plain the two SRTP_AEAD ones behind them"),
              Reload::start, "SRTP protection profiles offered to the KMF, in order of preference.");
     rows.key("replay_window", &MediaConfig::replay_window,
-             power_of_two<unsigned>(64, 32768, "packets"), 1024, Reload::start,
+             power_of_two<unsigned>(64, srtp::kReplayWindowPackets, "packets"),
+             srtp::kReplayWindowPackets, Reload::start,
              "How far behind the newest packet a late one is still accepted.");
     return rows;
 }

@@ -22,7 +22,8 @@ class ReplayWindow {
     // WindowBits.
     Replay check(std::uint64_t index, unsigned in_use = WindowBits) const {
         if (!started_ || index > highest_) return Replay::fresh;
-        if (highest_ - index >= in_use) return Replay::too_old;
+        // What lies behind the memory is unknown, whatever the caller thinks is in use.
+        if (highest_ - index >= in_use || highest_ - index >= WindowBits) return Replay::too_old;
         return test(index) ? Replay::duplicate : Replay::fresh;
     }
     // Precondition: check(index) == fresh and the packet has been authenticated.

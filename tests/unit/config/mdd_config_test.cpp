@@ -70,7 +70,7 @@ TEST(MddConfig, CompleteFileIsTakenAsWritten) {
     EXPECT_EQ(config.media.endpoint_timeout, std::chrono::minutes(2));
     EXPECT_EQ(config.media.profiles,
               (std::vector{srtp::Profile::double_aes_256_gcm, srtp::Profile::aead_aes_128_gcm}));
-    EXPECT_EQ(config.media.replay_window, 4096u);
+    EXPECT_EQ(config.media.replay_window, 512u);
     EXPECT_EQ(config.tls.size(), 2u);
     EXPECT_EQ(config.tls.at("site-b").cert, "/etc/mdd/site-b.pem");
     EXPECT_EQ(config.kmf.at(0).address, (config::HostPort{"kmf-a.example.net", 4433}));

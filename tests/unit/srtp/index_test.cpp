@@ -156,5 +156,13 @@ TEST(ReplayWindow, ForgetsEverythingWhenReset) {
     EXPECT_EQ(window.check(3), Replay::fresh);
 }
 
+TEST(ReplayWindow, a_size_in_use_beyond_its_memory_lets_nothing_old_through) {
+    srtp::ReplayWindow<64> window;
+    window.mark(1000);
+    EXPECT_EQ(window.check(1000 - 64, 4096), srtp::Replay::too_old);
+    EXPECT_EQ(window.check(1000 - 63, 4096), srtp::Replay::fresh);
+    EXPECT_EQ(window.check(1000 - 16, 16), srtp::Replay::too_old);
+}
+
 }  // namespace
 }  // namespace mdd::srtp
