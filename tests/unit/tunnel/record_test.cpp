@@ -109,6 +109,14 @@ TEST(TunnelRecord, BrokenDatagramsAreNothing) {
     EXPECT_FALSE(is_well_formed(record(22, 0, {1}, 0x03)));
 }
 
+TEST(TunnelRecord, AnAckIsKnownOnlyWhereItIsProtected) {
+    EXPECT_TRUE(is_well_formed(record(26, 1, Datagram(40))));
+    EXPECT_TRUE(is_well_formed(record(26, 0xffff, Datagram(40))));
+    EXPECT_FALSE(is_well_formed(record(26, 0, Datagram(40)))) << "anybody can write that one";
+    EXPECT_FALSE(is_well_formed(record(25, 1, Datagram(40))));
+    EXPECT_FALSE(is_well_formed(record(27, 1, Datagram(40))));
+}
+
 TEST(TunnelRecord, RandomBytesNeverReadPastTheEnd) {
     std::mt19937 random(11);
     for (int i = 0; i < 20000; ++i) {
