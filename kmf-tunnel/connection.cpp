@@ -21,9 +21,14 @@ bool is_icmp(const boost::system::error_code& error) {
 
 }  // namespace
 
-Connection::Connection(boost::asio::io_context& io, const SecureContext& context,
+Connection::Connection(boost::asio::io_context& io, std::shared_ptr<const SecureContext> context,
                        const SessionConfig& config, LinkCounters& counters, Owner& owner)
-    : socket_(io), timer_(io), session_(context, config), counters_(counters), owner_(owner) {}
+    : socket_(io),
+      timer_(io),
+      context_(std::move(context)),
+      session_(*context_, config),
+      counters_(counters),
+      owner_(owner) {}
 
 void Connection::open(const boost::asio::ip::udp::endpoint& peer,
                       boost::system::error_code& error) {

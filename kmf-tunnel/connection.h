@@ -26,7 +26,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     };
 
     // `counters` and `owner` must live until close().
-    Connection(boost::asio::io_context& io, const SecureContext& context,
+    Connection(boost::asio::io_context& io, std::shared_ptr<const SecureContext> context,
                const SessionConfig& config, LinkCounters& counters, Owner& owner);
 
     // A socket on a new source port, connected to `peer`, and the ClientHello on its way.
@@ -54,6 +54,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     boost::asio::ip::udp::socket socket_;
     boost::asio::steady_timer timer_;
     std::optional<TimePoint> armed_for_;
+    std::shared_ptr<const SecureContext> context_;
     Session session_;
     LinkCounters& counters_;
     Owner& owner_;

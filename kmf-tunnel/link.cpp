@@ -23,6 +23,7 @@ class LinkImpl : public Connection::Owner, public std::enable_shared_from_this<L
     void start();
     void stop();
     void abandon();
+    void renew(const Credentials& credentials);
     bool send(const Message& message);
 
     bool is_up() const { return is_up_; }
@@ -35,6 +36,7 @@ class LinkImpl : public Connection::Owner, public std::enable_shared_from_this<L
 
   private:
     void attempt();
+    void give_up_attempt();
     void connect(const asio::ip::udp::endpoint& peer);
     void attempt_failed(DownReason reason, const std::string& text, Milliseconds wait);
     void retry_in(Milliseconds wait);
@@ -49,7 +51,7 @@ class LinkImpl : public Connection::Owner, public std::enable_shared_from_this<L
     asio::io_context& io_;
     LinkConfig config_;
     LinkEvents& events_;
-    SecureContext context_;
+    std::shared_ptr<const SecureContext> context_;
     asio::ip::udp::resolver resolver_;
     asio::steady_timer retry_timer_;
     std::shared_ptr<Connection> current_;
@@ -61,13 +63,14 @@ class LinkImpl : public Connection::Owner, public std::enable_shared_from_this<L
     bool is_running_ = false;
     bool is_attempting_ = false;  // resolving, or a candidate is in handshake
     bool is_up_ = false;
+    bool is_renewing_ = false;  // the credentials have changed since the current connection began
 };
 
 LinkImpl::LinkImpl(asio::io_context& io, LinkConfig config, LinkEvents& events)
     : io_(io),
       config_(std::move(config)),
       events_(events),
-      context_(Role::mdd, config_.credentials),
+      context_(std::make_shared<SecureContext>(Role::mdd, config_.credentials)),
       resolver_(io),
       retry_timer_(io),
       back_off_(config_.retry_first) {}
@@ -80,6 +83,24 @@ void LinkImpl::start() {
     });
 }
 
+void LinkImpl::renew(const Credentials& credentials) {
+    context_ = std::make_shared<SecureContext>(Role::mdd, credentials);
+    config_.credentials = credentials;
+    if (!is_running_) return;
+    is_renewing_ = current_ != nullptr;
+    give_up_attempt();
+    asio::post(io_, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->attempt();
+    });
+}
+
+void LinkImpl::give_up_attempt() {
+    resolver_.cancel();
+    retry_timer_.cancel();
+    retire(candidate_);
+    is_attempting_ = false;
+}
+
 void LinkImpl::stop() {
     if (current_) current_->shutdown();
     abandon();
@@ -87,11 +108,9 @@ void LinkImpl::stop() {
 
 void LinkImpl::abandon() {
     is_running_ = false;
-    is_attempting_ = false;
     is_up_ = false;
-    resolver_.cancel();
-    retry_timer_.cancel();
-    retire(candidate_);
+    is_renewing_ = false;
+    give_up_attempt();
     retire(current_);
 }
 
@@ -200,6 +219,7 @@ void LinkImpl::on_up(Connection&, const Up& up) {
     retire(current_);
     current_ = std::move(candidate_);
     is_attempting_ = false;
+    is_renewing_ = false;
     back_off_ = config_.retry_first;
     peer_ = up.peer;
     is_up_ = true;
@@ -223,10 +243,7 @@ void LinkImpl::on_silent() {
 }
 
 void LinkImpl::on_alive() {
-    resolver_.cancel();
-    retry_timer_.cancel();
-    retire(candidate_);
-    is_attempting_ = false;
+    if (!is_renewing_) give_up_attempt();
     is_up_ = true;
     events_.on_link_up(peer_);
 }
@@ -249,6 +266,9 @@ void Link::start() {
 }
 void Link::stop() {
     impl_->stop();
+}
+void Link::renew(const Credentials& credentials) {
+    impl_->renew(credentials);
 }
 bool Link::send(const Message& message) {
     return impl_->send(message);

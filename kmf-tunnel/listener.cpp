@@ -34,6 +34,7 @@ namespace listening {
 using HelloRandom = std::array<std::uint8_t, 32>;
 
 struct Tunnel {
+    std::shared_ptr<const SecureContext> context;
     TunnelId id;
     udp::endpoint peer;
     std::unique_ptr<Session> session;
@@ -64,6 +65,8 @@ class ListenerImpl : public std::enable_shared_from_this<ListenerImpl> {
     void start();
     void stop();
     void abandon();
+    void renew(const Credentials& credentials);
+    void close(TunnelId id);
     bool send(TunnelId id, const Message& message);
     std::uint16_t port() const { return port_; }
     std::size_t tunnels_up() const { return tunnels_.size() - half_open_; }
@@ -89,7 +92,7 @@ class ListenerImpl : public std::enable_shared_from_this<ListenerImpl> {
     asio::io_context& io_;
     ListenerConfig config_;
     ListenerEvents& events_;
-    SecureContext context_;
+    std::shared_ptr<const SecureContext> context_;
     udp::socket socket_;
     asio::steady_timer timer_;
     std::optional<TimePoint> armed_for_;
@@ -109,10 +112,10 @@ ListenerImpl::ListenerImpl(asio::io_context& io, ListenerConfig config, Listener
     : io_(io),
       config_(std::move(config)),
       events_(events),
-      context_(Role::kmf, config_.credentials),
+      context_(std::make_shared<SecureContext>(Role::kmf, config_.credentials)),
       socket_(io),
       timer_(io),
-      spare_(std::make_unique<Session>(context_, config_.session)) {
+      spare_(std::make_unique<Session>(*context_, config_.session)) {
     bind();
 }
 
@@ -143,6 +146,22 @@ void ListenerImpl::stop() {
         flush(*tunnel->session, tunnel->peer);
     }
     abandon();
+}
+
+void ListenerImpl::renew(const Credentials& credentials) {
+    auto context = std::make_shared<const SecureContext>(Role::kmf, credentials);
+    spare_ = std::make_unique<Session>(*context, config_.session);
+    context_ = std::move(context);
+    config_.credentials = credentials;
+}
+
+void ListenerImpl::close(TunnelId id) {
+    const auto found = tunnels_.find(id);
+    if (found == tunnels_.end()) return;
+    const TunnelPtr tunnel = found->second;
+    tunnel->session->shutdown();
+    flush(*tunnel->session, tunnel->peer);
+    remove(tunnel);
 }
 
 void ListenerImpl::abandon() {
@@ -237,11 +256,12 @@ void ListenerImpl::on_client_hello(const udp::endpoint& from, srtp::Bytes datagr
 // The spare has seen the cookie for this address come back: it is this address's session now.
 void ListenerImpl::adopt_spare(const udp::endpoint& from, const HelloRandom& random) {
     const auto tunnel = std::make_shared<Tunnel>();
+    tunnel->context = context_;
     tunnel->id = TunnelId{++newest_id_};
     tunnel->peer = from;
     tunnel->session = std::move(spare_);
     tunnel->hello_random = random;
-    spare_ = std::make_unique<Session>(context_, config_.session);
+    spare_ = std::make_unique<Session>(*context_, config_.session);
     if (const TunnelPtr overtaken = by_address_[from].fresh) remove(overtaken);
     by_address_[from].fresh = tunnel;
     tunnels_.emplace(tunnel->id, tunnel);
@@ -266,7 +286,7 @@ void ListenerImpl::flush(Session& session, const udp::endpoint& to) {
 }
 
 void ListenerImpl::settle(const TunnelPtr& tunnel) {
-    while (is_running_) {
+    while (is_running_ && tunnels_.contains(tunnel->id)) {
         auto event = tunnel->session->next_event();
         if (!event) return;
         if (const auto* up = std::get_if<Up>(&*event))
@@ -285,7 +305,7 @@ void ListenerImpl::on_up(const TunnelPtr& tunnel, const Up& up) {
     --half_open_;
     tunnel->was_up = true;
     ++counters_.ups;
-    events_.on_tunnel_up(tunnel->id, up.peer);
+    events_.on_tunnel_up(tunnel->id, up.peer, Dialect::dtls_v1);
     if (replaced && is_running_)
         on_down(replaced,
                 {DownReason::closed_by_peer, "the peer started over on the same address"});
@@ -347,6 +367,12 @@ void Listener::start() {
 }
 void Listener::stop() {
     impl_->stop();
+}
+void Listener::renew(const Credentials& credentials) {
+    impl_->renew(credentials);
+}
+void Listener::close(TunnelId tunnel) {
+    impl_->close(tunnel);
 }
 bool Listener::send(TunnelId tunnel, const Message& message) {
     return impl_->send(tunnel, message);

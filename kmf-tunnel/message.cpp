@@ -156,7 +156,26 @@ void write(Writer& writer, const KeyInformation& body) {
         writer.put_vector16(field->bytes());
 }
 
+// Has no form in this dialect; a size of nullopt keeps it from being written.
+WireType type_of(const Disconnect&) {
+    return WireType::empty;
+}
+std::optional<std::size_t> size_of(const Disconnect&) {
+    return std::nullopt;
+}
+void write(Writer&, const Disconnect&) {}
+
 }  // namespace
+
+std::string_view to_string(Dialect dialect) {
+    switch (dialect) {
+        case Dialect::dtls_v1:
+            return "dtls-v1";
+        case Dialect::rfc9185:
+            return "rfc9185";
+    }
+    return "unknown";
+}
 
 std::string_view to_string(DecodeReason reason) {
     switch (reason) {
@@ -176,6 +195,8 @@ std::string_view to_string(DecodeReason reason) {
             return "key_or_salt";
         case DecodeReason::trailing_bytes:
             return "trailing_bytes";
+        case DecodeReason::no_dtls:
+            return "no_dtls";
     }
     return "unknown";
 }

@@ -62,6 +62,10 @@ std::string_view to_string(DownReason reason) {
             return "silent";
         case DownReason::unreachable:
             return "unreachable";
+        case DownReason::protocol_error:
+            return "protocol_error";
+        case DownReason::version_unsupported:
+            return "version_unsupported";
     }
     return "unknown";
 }
@@ -75,6 +79,9 @@ SessionCounters& SessionCounters::operator+=(const SessionCounters& other) {
     messages_out += other.messages_out;
     oversize += other.oversize;
     unencodable += other.unencodable;
+    not_in_dialect += other.not_in_dialect;
+    queue_full += other.queue_full;
+    skipped += other.skipped;
     probes += other.probes;
     echoes += other.echoes;
     stray_echoes += other.stray_echoes;
@@ -180,6 +187,10 @@ bool Session::transmit(const Message& message) {
 
 bool Session::send(const Message& message) {
     if (!is_up()) return false;
+    if (std::holds_alternative<Disconnect>(message.body)) {
+        ++counters_.not_in_dialect;
+        return true;
+    }
     const bool sent = transmit(message);
     if (sent) ++counters_.messages_out;
     note_down();

@@ -36,9 +36,11 @@ enum class DownReason : std::uint8_t {
     handshake_failed,  // anything else that ends a handshake
     handshake_timed_out,  // no answer, or never complete
     silent,               // nothing authenticated any more from a peer that once answered
-    unreachable,          // link only: no address, no socket, or ICMP said so
+    unreachable,          // link only: no address, no socket, nobody listens there
+    protocol_error,       // rfc9185: the peer broke the protocol; its stream means nothing any more
+    version_unsupported,  // rfc9185: MDD: the KMF speaks another version only; KMF: the MDD does
 };
-inline constexpr std::size_t kDownReasons = 8;
+inline constexpr std::size_t kDownReasons = 10;
 std::string_view to_string(DownReason reason);
 
 struct Up {
@@ -74,15 +76,22 @@ struct Keepalive {
 };
 
 struct SessionConfig {
-    Keepalive keepalive;
-    Milliseconds handshake_timeout{5'000};
+    Keepalive keepalive;                    // dtls_v1; a stream has TCP's
+    Milliseconds handshake_timeout{5'000};  // rfc9185 at the KMF: until the profiles have come
+    std::size_t queue_bytes =
+        1 << 20;  // rfc9185: what may wait for a slow peer before DTLS messages are dropped
+    Milliseconds peer_timeout{
+        3'000};  // rfc9185: a peer that TCP cannot reach for about so long is down
 };
 
 struct SessionCounters {
     std::uint64_t messages_in = 0;
     std::uint64_t messages_out = 0;
-    std::uint64_t oversize = 0;     // not sent: longer than a DTLS record
-    std::uint64_t unencodable = 0;  // not sent: a field does not fit
+    std::uint64_t oversize = 0;        // not sent: longer than a DTLS record
+    std::uint64_t unencodable = 0;     // not sent: a field does not fit
+    std::uint64_t not_in_dialect = 0;  // not sent: dtls_v1 has no Disconnect
+    std::uint64_t queue_full = 0;      // rfc9185: DTLS messages dropped, the peer is too slow
+    std::uint64_t skipped = 0;         // rfc9185: messages of types that are not assigned yet
     std::uint64_t probes = 0;
     std::uint64_t echoes = 0;
     std::uint64_t stray_echoes = 0;  // MDD: a keepalive with a nonce that is not outstanding

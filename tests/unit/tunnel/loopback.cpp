@@ -47,7 +47,7 @@ std::size_t LinkRecord::count(const std::string& line) const {
     return count_in(lines, line);
 }
 
-void ListenerRecord::on_tunnel_up(TunnelId tunnel, const PeerIdentity& peer) {
+void ListenerRecord::on_tunnel_up(TunnelId tunnel, const PeerIdentity& peer, Dialect) {
     lines.push_back("up " + number(tunnel) + " " + peer.common_name);
 }
 void ListenerRecord::on_tunnel_message(TunnelId tunnel, Message&& message) {
@@ -67,7 +67,9 @@ std::size_t ListenerRecord::count(const std::string& line) const {
 
 Kmf::Kmf(const Credentials& credentials, std::uint16_t port, SessionConfig session,
          std::size_t max_half_open)
-    : listener(io, {"127.0.0.1", port, credentials, session, max_half_open, 1024}, record) {
+    : listener(io,
+               {"127.0.0.1", port, credentials, session, max_half_open, 1024, {Dialect::dtls_v1}},
+               record) {
     listener.start();
 }
 

@@ -30,7 +30,8 @@ class LinkRecord : public tunnel::LinkEvents {
 // REASON".
 class ListenerRecord : public tunnel::ListenerEvents {
   public:
-    void on_tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& peer) override;
+    void on_tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& peer,
+                      tunnel::Dialect dialect) override;
     void on_tunnel_message(tunnel::TunnelId tunnel, tunnel::Message&& message) override;
     void on_tunnel_down(tunnel::TunnelId tunnel, tunnel::DownReason reason,
                         const std::string& text) override;
