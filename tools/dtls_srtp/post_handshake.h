@@ -72,17 +72,25 @@ class Protected {
         std::uint8_t description;
     };
     static std::optional<Alert> parse_alert(srtp::Bytes plaintext);
-    // Seals and queues. False, and failed, when nothing can be sealed any more.
-    bool send(std::uint8_t content_type, srtp::Bytes plaintext);
-    void send_alert(Alert alert);
+    static bool is_close_notify(const Alert& alert);
+    // Answers a hello of either kind with the warning no_renegotiation.
+    void refuse_renegotiation(const HandshakeFragment& fragment);
+    // One record. Empty, and failed, when nothing can be sealed any more.
+    Datagram seal(std::uint8_t content_type, srtp::Bytes plaintext);
+    void send(std::uint8_t content_type, srtp::Bytes plaintext);
+    void send_alert(const Alert& alert);
     void queue(Outgoing outgoing);
+    // The association is over, without a word to the peer.
     void end(State state) { state_ = state; }
+    // True once after seal() came to its end.
+    bool take_exhaustion();
 
     RecordLayer records_;
 
   private:
     std::deque<Outgoing> outbox_;
     State state_ = State::open;
+    bool exhausted_ = false;
 };
 
 struct EktTimers {
@@ -93,8 +101,8 @@ struct EktTimers {
 };
 
 // What a restart leaves out, so that nothing is used twice: at least as much as may have been sent
-// since the frozen bytes were stored. `messages` may be 0 when they are stored after each deliver()
-// and before its datagram goes out.
+// since the frozen bytes were stored. `messages` stays below 2^15 and may be 0 when they are stored
+// after each deliver() and before its datagram goes out.
 struct Skip {
     std::uint64_t records = 0;
     std::uint16_t messages = 0;
@@ -124,8 +132,8 @@ class EktServer : public Protected {
     std::optional<TimePoint> deadline() const;
 
     std::optional<Event> next_event();
-    // A key waits for its acknowledgement.
-    bool is_delivering() const { return !in_flight_.empty(); }
+    // The newest key waits for its acknowledgement.
+    bool is_delivering() const;
 
     // The whole association with the keys under way, for a restart; see RecordLayer about secrecy
     // and about thawing twice. Datagrams and events not yet fetched are not in it. Precondition:
@@ -138,6 +146,7 @@ class EktServer : public Protected {
   private:
     struct InFlight {
         std::uint16_t spi;
+        bool superseded;
         tunnel::SecretBytes message;           // with its handshake header
         std::vector<std::uint64_t> sequences;  // of the records that carried it
     };
@@ -146,7 +155,9 @@ class EktServer : public Protected {
     void on_handshake(srtp::Bytes plaintext, TimePoint now);
     void on_ack(srtp::Bytes plaintext);
     void on_alert(srtp::Bytes plaintext);
+    void refused(const Alert& alert);
     void resend_flight(TimePoint now);
+    void start_repeats(TimePoint now);
     void transmit();
 
     EktTimers timers_;
@@ -188,6 +199,7 @@ class EktClient : public Protected {
     void refuse(std::uint8_t alert);
 
     static constexpr std::size_t kSpisRemembered = 16;
+    static constexpr std::size_t kNumbersInAck = 64;
 
     std::optional<EktCipher> cipher_;
     Reassembly reassembly_;

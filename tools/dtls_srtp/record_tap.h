@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataplane/srtp/bytes.h"
+#include "kmf-tunnel/record.h"
 
 namespace mdd::dtls {
 
@@ -25,21 +26,29 @@ class RecordTap {
     // with our Finished. Empty until the Finished was sent.
     const std::vector<Datagram>& last_flight() const { return last_flight_; }
 
-    // True once a Finished of ours was sent: the SSL has write keys.
-    bool has_finished() const { return !sent_finished_.empty(); }
+    // True while every epoch-1 record that was sent continued the one before: sequence numbers from
+    // 0 and explicit nonces (RFC 5288 §3) without a gap.
+    bool is_gapless() const { return gapless_; }
+    // How many those were, and the explicit nonce of the newest.
+    std::uint64_t sent_records() const { return sent_records_; }
+    std::uint64_t last_nonce() const { return last_nonce_; }
 
-  private:
-    friend struct TapReader;  // take_over() alone reads the rest
-
-    // Anybody can write a record that looks like a Finished; the right one is among the newest few.
+    // The newest record with our Finished; empty until one was sent.
+    const Datagram& sent_finished() const { return sent_finished_; }
+    // The newest received records that may be the peer's Finished, oldest first. Anybody can write
+    // something that looks like one, so there are several; keys tell which is.
+    const std::deque<Datagram>& received_finished() const { return received_finished_; }
     static constexpr std::size_t kCandidates = 16;
 
+  private:
+    void note_protected(const tunnel::Record& record);
+
     bool gapless_ = true;
-    std::uint64_t sent_records_ = 0;  // of epoch 1; the next sequence number
-    std::uint64_t last_nonce_ = 0;    // explicit nonce of the newest
-    Datagram sent_finished_;          // newest record with our Finished
+    std::uint64_t sent_records_ = 0;
+    std::uint64_t last_nonce_ = 0;
+    Datagram sent_finished_;
     std::deque<Datagram> received_finished_;
-    std::vector<Datagram> change_cipher_spec_;  // sent, with no Finished after it so far
+    std::vector<Datagram> flight_;  // from ChangeCipherSpec on, while no Finished came after it
     std::vector<Datagram> last_flight_;
 };
 
