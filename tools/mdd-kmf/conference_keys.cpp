@@ -31,8 +31,13 @@ ConferenceKeys::ConferenceKeys(std::size_t key_bytes, const RekeyPolicy& policy,
 }
 
 void ConferenceKeys::join(const Member& member) {
-    const auto [place, is_new] = members_.insert_or_assign(member, Standing::waiting);
-    if (is_new && key_ && policy_.on_join) joined_ = true;
+    const bool waits_for_next = key_ && policy_.on_join;
+    const auto [place, is_new] =
+        members_.try_emplace(member, waits_for_next ? Standing::joining : Standing::waiting);
+    if (is_new)
+        joined_ = joined_ || waits_for_next;
+    else if (place->second != Standing::joining)
+        place->second = Standing::waiting;
 }
 
 void ConferenceKeys::join_restored(const Member& member) {
@@ -47,8 +52,8 @@ std::optional<RekeyCause> ConferenceKeys::due(TimePoint now) const {
     if (members_.empty()) return std::nullopt;
     if (!key_) return RekeyCause::first;
     if (left_) return RekeyCause::leave;
-    if (joined_) return RekeyCause::join;
-    if (now < renew_at()) return std::nullopt;
+    if (joined_ && now >= key_->made_at + kJoinSpacing) return RekeyCause::join;
+    if (now < end_of_use()) return std::nullopt;
     return now - key_->made_at + margin(policy_.ttl) < policy_.ttl ? RekeyCause::interval
                                                                    : RekeyCause::ttl;
 }
@@ -78,19 +83,25 @@ bool ConferenceKeys::is_used_up(TimePoint now) const {
     return spis_used_ == kSpis && due(now);
 }
 
-TimePoint ConferenceKeys::renew_at() const {
+TimePoint ConferenceKeys::end_of_use() const {
     const std::chrono::milliseconds life = policy_.ttl - margin(policy_.ttl);
     return key_->made_at + std::min(life, policy_.interval.value_or(life));
 }
 
 std::optional<TimePoint> ConferenceKeys::deadline() const {
     if (members_.empty() || !key_) return std::nullopt;
-    return renew_at();
+    return joined_ ? std::min(end_of_use(), key_->made_at + kJoinSpacing) : end_of_use();
 }
 
-std::chrono::seconds ConferenceKeys::remaining(TimePoint now) const {
+dtls::EktKeyMessage ConferenceKeys::message(TimePoint now) const {
+    dtls::EktKeyMessage made;
+    made.key_bytes = key_bytes_;
+    made.key = srtp::Secret<32>(key_->key.first(key_bytes_));
+    made.salt = srtp::Secret<srtp::kHopSaltBytes>(key_->salt.bytes());
+    made.spi = key_->spi;
     const auto left = policy_.ttl - (now - key_->made_at);
-    return std::max(1s, std::chrono::floor<std::chrono::seconds>(left));
+    made.ttl = std::max(1s, std::chrono::floor<std::chrono::seconds>(left));
+    return made;
 }
 
 std::vector<ConferenceKeys::Member> ConferenceKeys::waiting() const {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "dataplane/srtp/keys.h"
+#include "tools/dtls_srtp/ekt_message.h"
 #include "tools/dtls_srtp/fingerprint.h"
 
 namespace mdd::kmf {
@@ -49,6 +50,7 @@ class ConferenceKeys {
     // An endpoint, by its certificate: who comes back on another association is no new member.
     using Member = dtls::Fingerprint;
     using Random = std::function<void(srtp::MutableBytes)>;
+    static constexpr std::chrono::milliseconds kJoinSpacing{100};
 
     // What outlives the process: the key with its age, and how far the SPIs are used.
     struct Saved {
@@ -71,8 +73,9 @@ class ConferenceKeys {
     void set_policy(const RekeyPolicy& policy) { policy_ = policy; }
 
     // Makes a new key when one is due, for all joins and leaves since the last call at once, and
-    // tells the weightiest cause. Nothing is due while there are no members; nothing can be made
-    // when the SPIs are used up.
+    // tells the weightiest cause. A leave counts at once; joins wait until the current key is
+    // kJoinSpacing old, so that a crowd does not cost one key each. Nothing is due while there are
+    // no members; nothing can be made when the SPIs are used up.
     std::optional<RekeyCause> renew(TimePoint now);
     // A key is due, but each of the 65,536 SPIs has named one already: the conference has to start
     // over with other members' associations.
@@ -82,13 +85,15 @@ class ConferenceKeys {
 
     // nullptr before the first.
     const EktKey* current() const { return key_ ? &*key_ : nullptr; }
-    // What is left of the current key's life: at least one second.
-    std::chrono::seconds remaining(TimePoint now) const;
+    // The current key for who gets it now, with what is left of its life: at least one second.
+    // Precondition: there is one.
+    dtls::EktKeyMessage message(TimePoint now) const;
     std::size_t key_bytes() const { return key_bytes_; }
     std::uint32_t spis_used() const { return spis_used_; }
     bool is_stale() const { return joined_ || left_; }
 
-    // Members to whom the current key has not been handed yet.
+    // Members to whom the current key has not been handed yet; not those who have to wait for the
+    // next one.
     std::vector<Member> waiting() const;
     void handed(const Member& member);
     // False: that is not the current key, or nobody of ours.
@@ -99,17 +104,19 @@ class ConferenceKeys {
     std::size_t members() const { return members_.size(); }
 
   private:
-    enum class Standing : std::uint8_t { waiting, handed, acknowledged };
+    // joining: not in the conference before the next key.
+    enum class Standing : std::uint8_t { joining, waiting, handed, acknowledged };
 
     std::optional<RekeyCause> due(TimePoint now) const;
-    TimePoint renew_at() const;
+    TimePoint end_of_use() const;
 
     std::size_t key_bytes_;
     RekeyPolicy policy_;
     Random random_;
     std::optional<EktKey> key_;
     std::uint32_t spis_used_ = 0;
-    bool joined_ = false;  // since the current key was made, where the policy counts it
+    // Since the current key was made, where the policy counts it.
+    bool joined_ = false;
     bool left_ = false;
     std::map<Member, Standing> members_;
 };

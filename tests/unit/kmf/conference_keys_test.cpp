@@ -45,6 +45,7 @@ struct Conference {
         for (std::uint8_t tag = 1; tag <= members; ++tag) keys.join(member(tag));
         renew();
         hand_all();
+        now += ConferenceKeys::kJoinSpacing;
     }
 };
 
@@ -145,8 +146,9 @@ TEST(ConferenceKeys, NeverChangesTheKeyUnderAnEmptyPolicyButForItsEnd) {
 TEST(ConferenceKeys, AnIntervalChangesTheKeyByTheClock) {
     Conference conference({.on_join = false, .on_leave = false, .interval = 10min});
     conference.fill(2);
-    EXPECT_EQ(conference.keys.deadline(), conference.now + 10min);
-    conference.now += 10min - 1ms;
+    const auto made_at = conference.keys.current()->made_at;
+    EXPECT_EQ(conference.keys.deadline(), made_at + 10min);
+    conference.now = made_at + 10min - 1ms;
     EXPECT_EQ(conference.renew(), std::nullopt);
     conference.now += 1ms;
     EXPECT_EQ(conference.renew(), RekeyCause::interval);
@@ -163,8 +165,9 @@ TEST(ConferenceKeys, ANewKeyComesInGoodTimeBeforeTheTtlEnds) {
          {Case{24h, 24h - 60s}, {240s, 180s}, {60s, 45s}, {1s, 750ms}}) {
         Conference conference({.on_join = false, .on_leave = false, .interval = {}, .ttl = ttl});
         conference.fill(2);
-        EXPECT_EQ(conference.keys.deadline(), conference.now + renewed_after);
-        conference.now += renewed_after - 1ms;
+        const auto made_at = conference.keys.current()->made_at;
+        EXPECT_EQ(conference.keys.deadline(), made_at + renewed_after);
+        conference.now = made_at + renewed_after - 1ms;
         EXPECT_EQ(conference.renew(), std::nullopt) << ttl.count();
         conference.now += 1ms;
         EXPECT_EQ(conference.renew(), RekeyCause::ttl) << ttl.count();
@@ -174,9 +177,56 @@ TEST(ConferenceKeys, ANewKeyComesInGoodTimeBeforeTheTtlEnds) {
 TEST(ConferenceKeys, ALateJoinerIsToldWhatIsLeftOfTheTtl) {
     Conference conference(kNever);
     conference.fill(1);
-    EXPECT_EQ(conference.keys.remaining(conference.now), 24h);
-    conference.now += 90min + 1ms;
-    EXPECT_EQ(conference.keys.remaining(conference.now), 24h - 90min - 1s) << "never rounded up";
+    const auto made_at = conference.keys.current()->made_at;
+    const auto first = conference.keys.message(made_at);
+    EXPECT_EQ(first.ttl, 24h);
+    const auto late = conference.keys.message(made_at + 90min + 1ms);
+    EXPECT_EQ(late.ttl, 24h - 90min - 1s) << "never rounded up";
+    EXPECT_EQ(late.spi, first.spi);
+    EXPECT_EQ(test::to_hex(late.key_value()), test::to_hex(first.key_value()));
+    EXPECT_EQ(conference.keys.message(made_at + 48h).ttl, 1s);
+}
+
+TEST(ConferenceKeys, ACrowdOfJoinersSharesOneKeyAndGetsNoOlderOne) {
+    Conference conference(kJoin);
+    conference.fill(1);
+    conference.keys.join(member(2));
+    ASSERT_EQ(conference.renew(), RekeyCause::join);
+    conference.hand_all();
+    const auto made_at = conference.now;
+    for (std::uint8_t tag = 3; tag < 50; ++tag) {
+        conference.now += 1ms;
+        conference.keys.join(member(tag));
+        EXPECT_EQ(conference.renew(), std::nullopt);
+        EXPECT_TRUE(conference.keys.waiting().empty()) << "a joiner reads nothing older";
+    }
+    EXPECT_EQ(conference.keys.deadline(), made_at + ConferenceKeys::kJoinSpacing);
+    conference.now = made_at + ConferenceKeys::kJoinSpacing;
+    EXPECT_EQ(conference.renew(), RekeyCause::join);
+    EXPECT_EQ(conference.keys.waiting().size(), 49u);
+}
+
+TEST(ConferenceKeys, ALeaveDoesNotWaitForAnything) {
+    Conference conference({});
+    conference.fill(3);
+    conference.keys.leave(member(1));
+    ASSERT_EQ(conference.renew(), RekeyCause::leave);
+    conference.keys.join(member(4));
+    conference.keys.leave(member(2));
+    EXPECT_EQ(conference.renew(), RekeyCause::leave);
+    EXPECT_EQ(conference.keys.waiting(), (std::vector{member(3), member(4)}));
+}
+
+TEST(ConferenceKeys, AJoinerOnASecondAssociationStillWaitsForTheNextKey) {
+    Conference conference(kJoin);
+    conference.fill(1);
+    conference.keys.join(member(2));
+    conference.renew();
+    conference.hand_all();
+    conference.keys.join(member(3));
+    conference.keys.join(member(3));
+    conference.renew();
+    EXPECT_TRUE(conference.keys.waiting().empty());
 }
 
 TEST(ConferenceKeys, AnOverdueKeyIsReplacedBeforeAnybodyGetsIt) {
@@ -263,6 +313,7 @@ TEST(ConferenceKeys, GoesOnWithASavedKeyAndItsSpis) {
     EXPECT_EQ(after.renew(before.now + 1min), std::nullopt);
     EXPECT_EQ(after.waiting().size(), 2u) << "nobody knows whether they have it";
     after.join(member(3));
+    EXPECT_EQ(after.waiting().size(), 2u);
     EXPECT_EQ(after.renew(before.now + 1min), RekeyCause::join);
     EXPECT_EQ(after.current()->spi, static_cast<std::uint16_t>(old.spi + 1));
     EXPECT_EQ(after.spis_used(), 2u);
