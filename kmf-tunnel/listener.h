@@ -58,6 +58,8 @@ struct ListenerCounters {
     std::uint64_t refused = 0;
     std::uint64_t send_failed = 0;
     std::uint64_t receive_failed = 0;
+
+    ListenerCounters& operator+=(const ListenerCounters& other);
 };
 
 class ListenerImpl;

@@ -1,6 +1,6 @@
-// One tunnel, sans-IO, for either end: datagrams, time and messages in; datagrams, events and a
-// deadline out. Knows neither sockets nor retries; above it nobody sees a DTLS record or an encoded
-// message.
+// One tunnel of the first dialect, sans-IO, for either end: datagrams, time and messages in;
+// datagrams, events and a deadline out. Knows neither sockets nor retries; above it nobody sees a
+// DTLS record or an encoded message.
 #pragma once
 
 #include <array>
@@ -10,10 +10,10 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "kmf-tunnel/down.h"
 #include "kmf-tunnel/identity.h"
 #include "kmf-tunnel/message.h"
 
@@ -26,34 +26,11 @@ using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 using Milliseconds = std::chrono::milliseconds;
 
-// Why a tunnel ended, or never came up.
-enum class DownReason : std::uint8_t {
-    closed_by_peer,    // close_notify, or a fatal alert after it was up
-    closed_here,       // shutdown()
-    refused_by_us,     // the peer's certificate: no chain to our CA, expired, none at all, or not a
-                       // pinned key
-    refused_by_peer,   // a fatal alert during the handshake
-    handshake_failed,  // anything else that ends a handshake
-    handshake_timed_out,  // no answer, or never complete
-    silent,               // nothing authenticated any more from a peer that once answered
-    unreachable,          // link only: no address, no socket, nobody listens there
-    protocol_error,       // rfc9185: the peer broke the protocol; its stream means nothing any more
-    version_unsupported,  // rfc9185: MDD: the KMF speaks another version only; KMF: the MDD does
-};
-inline constexpr std::size_t kDownReasons = 10;
-std::string_view to_string(DownReason reason);
-
 struct Up {
     PeerIdentity peer;
 };
 struct Received {
     Message message;
-};
-// The session is over; only a new one can take its place. `text` is one line for a log, without
-// secrets.
-struct Down {
-    DownReason reason;
-    std::string text;
 };
 // MDD only, once per silence: `probes` keepalives in a row without an echo. The session stays
 // usable.
@@ -155,7 +132,7 @@ class Session {
     bool transmit(const Message& message);
     void send_probe(TimePoint now);
     void check_probes(TimePoint now);
-    void end(DownReason reason, std::string text);
+    void end(Down down);
 
     SessionConfig config_;
     Role role_;
