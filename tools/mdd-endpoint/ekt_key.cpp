@@ -64,13 +64,11 @@ void wipe_text(toml::table& table) {
 EktKey from_table(const std::filesystem::path& file, const toml::table& table,
                   const srtp::ProfileTraits& traits) {
     for (const auto& [name, value] : table)
-        if (name != "spi" && name != "epoch" && name != "ttl" && name != "key" && name != "salt")
+        if (name != "spi" && name != "ttl" && name != "key" && name != "salt")
             refuse(file, fmt::format("it has an unknown field {}", name.str()));
 
     EktKey key;
     key.spi = static_cast<std::uint16_t>(integer(file, table, "spi", 0xFFFF));
-    if (table.contains("epoch"))
-        key.epoch = static_cast<std::uint16_t>(integer(file, table, "epoch", 0xFFFF));
     key.ttl = std::chrono::seconds(integer(file, table, "ttl", 0xFFFFFF));
     key.key_bytes = traits.hop_key_bytes;
     const auto* key_text = table["key"].as_string();
@@ -101,26 +99,6 @@ EktKey read_ekt_key(const std::filesystem::path& file, srtp::Profile profile) {
         wipe_text(table);
         throw;
     }
-}
-
-std::uint16_t next_epoch(const std::filesystem::path& file, const EktKey& key, std::uint32_t ssrc) {
-    const auto memory = fmt::format("{}.ssrc-{:08x}.epoch", file.string(), ssrc);
-    std::uint32_t epoch = key.epoch;
-    std::uint32_t last_spi = 0;
-    std::uint32_t last_epoch = 0;
-    if (std::ifstream in(memory); in >> last_spi >> last_epoch && last_spi == key.spi)
-        epoch = std::max<std::uint32_t>(epoch, last_epoch + 1);
-    if (epoch > 0xFFFF) refuse(file, "this sender has used every epoch of its SPI");
-
-    // Written beside and renamed, so that a crash leaves the old number or the new one.
-    const auto fresh = memory + ".new";
-    std::ofstream out(fresh, std::ios::trunc);
-    out << key.spi << ' ' << epoch << '\n';
-    out.close();
-    std::error_code error;
-    if (out) std::filesystem::rename(fresh, memory, error);
-    if (!out || error) refuse(file, fmt::format("the epoch cannot be remembered in {}", memory));
-    return static_cast<std::uint16_t>(epoch);
 }
 
 }  // namespace mdd::endpoint

@@ -28,17 +28,12 @@ std::uint32_t random_number() {
     return number;
 }
 
-std::optional<EktKey> ekt_key(const Options& options) {
-    if (options.ekt_key_file.empty()) return std::nullopt;
-    return read_ekt_key(options.ekt_key_file, options.profile);
-}
-
 }  // namespace
 
 Endpoint::Endpoint(boost::asio::io_context& loop, const Options& options)
     : options_(options),
       identity_(options.certificate, options.key, options.kmf, options.profile),
-      context_(options.profile, ekt_key(options), Clock::now()),
+      context_(options.profile),
       trace_(options.trace),
       socket_(loop, options.bind,
               [this](srtp::Bytes datagram, const UdpAddress&, Clock::time_point at) {
@@ -68,17 +63,8 @@ Endpoint::Endpoint(boost::asio::io_context& loop, const Options& options)
                                              port.payload_type, port.rtp_port);
                                 },
                                 [this](Packet packet) { forward_rtcp(std::move(packet)); }});
-    set_epochs();
-}
-
-void Endpoint::set_epochs() {
-    const auto key = ekt_key(options_);
-    if (!key) return;
-    auto set = [&](std::uint32_t ssrc) {
-        context_.sender()->set_epoch(ssrc, next_epoch(options_.ekt_key_file, *key, ssrc));
-    };
-    for (const auto& source : options_.sources) set(source.ssrc);
-    for (const auto& generator : options_.generators) set(generator.ssrc);
+    if (!options_.ekt_key_file.empty())
+        on_ekt_key(read_ekt_key(options_.ekt_key_file, options_.profile));
 }
 
 void Endpoint::start(std::function<void()> failed) {
@@ -108,7 +94,19 @@ void Endpoint::on_keys(const srtp::HopKeys& keys) {
     // The first verified packet tells the MDD that the keys are in use, also when there is no media
     // to send.
     send_own_report();
-    if (keyed_at_.size() == 1 && !generators_.empty()) generate();
+    begin_generating();
+}
+
+void Endpoint::on_ekt_key(EktKey key) {
+    const auto now = Clock::now();
+    const auto spi = key.spi;
+    const auto ttl = key.ttl;
+    std::vector<ReceivedRtp> opened;
+    if (context_.learn(std::move(key), now, opened) != EktKeyring::Added::newest) return;
+    trace_.ekt_key(spi, now);
+    announce("ekt spi={} ttl={}\n", spi, ttl.count());
+    for (const auto& received : opened) deliver(received);
+    begin_generating();
 }
 
 void Endpoint::on_srtp(srtp::Bytes datagram, Clock::time_point at) {
@@ -125,7 +123,7 @@ void Endpoint::deliver(const ReceivedRtp& received) {
         stream.payload_type = rtp_payload_type(received.rtp);
         say_hello_to(ssrc);
     }
-    stream.stats.note(received.epoch, received.index);
+    stream.stats.note(received.key_number, received.index);
     stream.rtp_bytes += received.rtp.size();
     const auto pattern = check_pattern(received.rtp);
     if (pattern == Pattern::good) ++stream.pattern_good;
@@ -228,6 +226,13 @@ void Endpoint::keep_house() {
     house_timer_.async_wait([this](const boost::system::error_code& cancelled) {
         if (!cancelled && !stopped_) keep_house();
     });
+}
+
+// The generators' first packets are to be heard, so they wait until packets can be sealed.
+void Endpoint::begin_generating() {
+    if (generating_ || generators_.empty() || !context_.can_send(Clock::now())) return;
+    generating_ = true;
+    generate();
 }
 
 void Endpoint::generate() {

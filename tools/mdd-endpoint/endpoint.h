@@ -45,7 +45,7 @@ class Endpoint {
   private:
     using Clock = std::chrono::steady_clock;
 
-    void set_epochs();
+    void on_ekt_key(EktKey key);
     void on_datagram(srtp::Bytes datagram, Clock::time_point at);
     void on_keys(const srtp::HopKeys& keys);
     void on_srtp(srtp::Bytes datagram, Clock::time_point at);
@@ -57,6 +57,7 @@ class Endpoint {
     void send_rtcp(Packet packet);
     void send_own_report();
     void keep_house();
+    void begin_generating();
     void generate();
     std::uint32_t own_ssrc() const;
     void say_hello_to(std::uint32_t ssrc);
@@ -79,6 +80,7 @@ class Endpoint {
     std::vector<Clock::time_point> keyed_at_;
     Clock::time_point last_rtcp_{};
     std::uint32_t random_ssrc_ = 0;
+    bool generating_ = false;
     bool paused_ = false;
     bool stopped_ = false;
 };

@@ -170,7 +170,7 @@ void declare(CLI::App& app, Texts& texts, Options& options) {
         ->required();
     app.add_option("--profile", texts.profile, "SRTP protection profile")->capture_default_str();
     app.add_option("--ekt-key-file", options.ekt_key_file,
-                   "TOML with spi, epoch, ttl, key, salt; mode 0600; double profiles only");
+                   "TOML with spi, ttl, key, salt; mode 0600; double profiles only");
     app.add_option("--rtp-in", texts.rtp_in,
                    "UDP:PORT: RTP of a local program on 127.0.0.1, RTCP on PORT+1; repeatable");
     app.add_option("--ssrc", texts.ssrcs, "SSRC of the --rtp-in at the same place");

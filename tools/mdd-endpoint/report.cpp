@@ -40,6 +40,7 @@ Json rtp_report(const ReportInput& input) {
             {"send_malformed", rtp.send_malformed},
             {"send_refused", rtp.send_refused},
             {"send_not_keyed", rtp.send_not_keyed},
+            {"send_no_ekt_key", rtp.send_no_ekt_key},
             {"send_paused", rtp.send_paused},
             {"send_expired", rtp.send_expired},
             {"wrong_ssrc_or_pt", rtp.wrong_ssrc_or_pt},

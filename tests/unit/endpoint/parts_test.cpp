@@ -74,11 +74,22 @@ TEST(StreamStats, CountsGapsAndReorderingByTheSendersNumbers) {
 TEST(StreamStats, RestartedSenderIsNoGap) {
     StreamStats stats;
     for (PacketIndex index : {10u, 12u}) stats.note(3, index);
-    for (PacketIndex index : {900u, 901u, 903u}) stats.note(4, index);
+    for (PacketIndex index : {9000u, 9001u, 9003u}) stats.note(4, index);
     stats.note(3, 13);
     EXPECT_EQ(stats.lost(), 2u);
     EXPECT_EQ(stats.received(), 6u);
     EXPECT_EQ(stats.reordered(), 1u);
+}
+
+TEST(StreamStats, NewKeyOfASenderThatGoesOnHidesNoGap) {
+    StreamStats stats;
+    for (PacketIndex index : {10u, 11u}) stats.note(1, index);
+    for (PacketIndex index : {14u, 15u}) stats.note(2, index);
+    stats.note(1, 12);
+    EXPECT_EQ(stats.lost(), 1u);
+    EXPECT_EQ(stats.reordered(), 1u);
+    stats.note(3, 3);
+    EXPECT_EQ(stats.reordered(), 2u) << "close behind is late, not a restart";
 }
 
 TEST(IndexTracker, FollowsTheNearestRollOver) {
