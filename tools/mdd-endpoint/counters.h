@@ -53,7 +53,9 @@ struct RtcpCounters {
 };
 
 struct EktCounters {
-    std::uint64_t full = 0;  // seen on verified packets
+    std::uint64_t keys_from_kmf = 0;  // new ones
+    std::uint64_t keys_refused = 0;   // another key under an SPI that is in use
+    std::uint64_t full = 0;           // seen on verified packets
     std::uint64_t short_ = 0;
     std::uint64_t bad = 0;  // no tag could be cut off, or a full one could not be opened
     std::uint64_t unknown_type = 0;

@@ -28,7 +28,9 @@ void DoubleContext::install(const srtp::HopKeys& keys) {
 EktKeyring::Added DoubleContext::learn(EktKey key, Clock::time_point now,
                                        std::vector<ReceivedRtp>& opened) {
     const auto added = keyring_.add(std::move(key), now);
+    if (added == EktKeyring::Added::refused) ++ekt.keys_refused;
     if (added != EktKeyring::Added::newest) return added;
+    ++ekt.keys_from_kmf;
     sender_->use(keyring_.newest(now));
     for (auto& [ssrc, stream] : remote_) retry_waiting(stream, now, opened);
     return added;

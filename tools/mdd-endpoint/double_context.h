@@ -43,7 +43,8 @@ class DoubleContext {
     // one is for all that is sent from here on, and packets that waited for it are appended to
     // `opened`. Precondition: a double profile.
     EktKeyring::Added learn(EktKey key, Clock::time_point now, std::vector<ReceivedRtp>& opened);
-    // Wipes all keys, outer and inner, for good: the endpoint is no longer in the conference.
+    // Wipes all keys, outer and inner: the endpoint is no longer in the conference. Replay
+    // protection stays.
     void leave();
 
     // The keys of a finished handshake; the first or a later one. Full tags follow, since receivers

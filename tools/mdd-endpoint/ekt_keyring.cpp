@@ -8,7 +8,7 @@ namespace mdd::endpoint {
 namespace {
 
 bool same_secrets(const EktKey& a, const EktKey& b) {
-    return std::ranges::equal(a.kek(), b.kek()) &&
+    return std::ranges::equal(a.key_value(), b.key_value()) &&
            std::ranges::equal(a.salt.bytes(), b.salt.bytes());
 }
 

@@ -32,7 +32,8 @@ std::uint32_t random_number() {
 
 Endpoint::Endpoint(boost::asio::io_context& loop, const Options& options)
     : options_(options),
-      identity_(options.certificate, options.key, options.kmf, options.profile),
+      identity_(options.certificate, options.key, options.kmf, options.profile,
+                options.session_ids),
       context_(options.profile),
       trace_(options.trace),
       socket_(loop, options.bind,
@@ -41,7 +42,9 @@ Endpoint::Endpoint(boost::asio::io_context& loop, const Options& options)
               }),
       keys_(loop, identity_, options.handshake_timeout,
             {[this](srtp::Bytes datagram) { socket_.send(datagram); },
-             [this](const srtp::HopKeys& keys) { on_keys(keys); }, [this] { failed_(); }}),
+             [this](const srtp::HopKeys& keys) { on_keys(keys); },
+             [this](EktKey key) { return on_ekt_key(std::move(key)); }, [this] { on_ended(); },
+             [this] { failed_(); }}),
       house_timer_(loop),
       generate_timer_(loop),
       random_ssrc_(random_number()),
@@ -63,8 +66,6 @@ Endpoint::Endpoint(boost::asio::io_context& loop, const Options& options)
                                              port.payload_type, port.rtp_port);
                                 },
                                 [this](Packet packet) { forward_rtcp(std::move(packet)); }});
-    if (!options_.ekt_key_file.empty())
-        on_ekt_key(read_ekt_key(options_.ekt_key_file, options_.profile));
 }
 
 void Endpoint::start(std::function<void()> failed) {
@@ -97,16 +98,24 @@ void Endpoint::on_keys(const srtp::HopKeys& keys) {
     begin_generating();
 }
 
-void Endpoint::on_ekt_key(EktKey key) {
+bool Endpoint::on_ekt_key(EktKey key) {
     const auto now = Clock::now();
     const auto spi = key.spi;
     const auto ttl = key.ttl;
     std::vector<ReceivedRtp> opened;
-    if (context_.learn(std::move(key), now, opened) != EktKeyring::Added::newest) return;
+    const auto added = context_.learn(std::move(key), now, opened);
+    if (added != EktKeyring::Added::newest) return added == EktKeyring::Added::known;
+    spis_.push_back(spi);
     trace_.ekt_key(spi, now);
     announce("ekt spi={} ttl={}\n", spi, ttl.count());
     for (const auto& received : opened) deliver(received);
     begin_generating();
+    return true;
+}
+
+void Endpoint::on_ended() {
+    context_.leave();
+    announce("left\n");
 }
 
 void Endpoint::on_srtp(srtp::Bytes datagram, Clock::time_point at) {
@@ -257,6 +266,7 @@ void Endpoint::toggle_pause() {
 void Endpoint::stop() {
     stopped_ = true;
     keys_.close();
+    context_.leave();
     house_timer_.cancel();
     generate_timer_.cancel();
     for (auto& input : inputs_) input->close();
@@ -271,8 +281,8 @@ nlohmann::ordered_json Endpoint::report() const {
         for (const auto& port : output_->ports())
             if (auto found = received.find(port.ssrc); found != received.end())
                 found->second.local_port = port.rtp_port;
-    return make_report(
-        {options_.profile, context_, keys_.counters(), keyed_at_, sent_, received, demux_unknown_});
+    return make_report({options_.profile, context_, keys_.counters(), keyed_at_, spis_, sent_,
+                        received, demux_unknown_});
 }
 
 }  // namespace mdd::endpoint

@@ -14,6 +14,10 @@ inline srtp::MasterKey numbered_master_key(std::uint8_t number) {
     return {srtp::Secret<32>(Packet(32, number)), srtp::Secret<12>(Packet(12, number))};
 }
 
+inline srtp::MasterKey copy_of(const srtp::MasterKey& key) {
+    return {srtp::Secret<32>(key.key.bytes()), srtp::Secret<12>(key.salt.bytes())};
+}
+
 // Different for each endpoint and each handshake.
 inline srtp::HopKeys numbered_hop_keys(srtp::Profile profile, int number) {
     return {profile, numbered_master_key(static_cast<std::uint8_t>(2 * number)),

@@ -1,14 +1,9 @@
 // EKT as policy: when tags are sent, what is learnt from them, which are not believed. Changes of
 // the EKT key are in ekt_rekey_test.cpp.
-#include <filesystem>
-#include <fstream>
-
 #include "tests/unit/endpoint/conversation.h"
 
 namespace mdd::endpoint::test {
 namespace {
-
-namespace fs = std::filesystem;
 
 class EktTest : public ConversationTest {
   protected:
@@ -169,62 +164,6 @@ TEST(EktTagSyntax, ImpossibleTagsAreNotCutOff) {
     EXPECT_FALSE(parse_ekt_tag(odd, 45));
     EXPECT_FALSE(parse_ekt_tag(Packet(45, 0), 45));
     EXPECT_TRUE(parse_ekt_tag(Packet(46, 0), 45));
-}
-
-class EktKeyFile : public ::testing::Test {
-  protected:
-    EktKeyFile() { fs::create_directories(directory_); }
-    ~EktKeyFile() override { fs::remove_all(directory_); }
-
-    fs::path written(const std::string& text,
-                     fs::perms mode = fs::perms::owner_read | fs::perms::owner_write) {
-        const auto file = directory_ / "ekt.toml";
-        std::ofstream(file) << text;
-        fs::permissions(file, mode);
-        return file;
-    }
-    std::string refusal(const std::string& text) {
-        try {
-            read_ekt_key(written(text), srtp::Profile::double_aes_128_gcm);
-        } catch (const std::runtime_error& error) {
-            return error.what();
-        }
-        return "";
-    }
-
-    fs::path directory_ = fs::path(::testing::TempDir()) / ("ekt_" + std::to_string(::getpid()));
-    const std::string good_ =
-        "spi = 258\nttl = 600\nkey = \"606162636465666768696a6b6c6d6e6f\"\nsalt = "
-        "\"505152535455565758595a5bff\"\n";
-};
-
-TEST_F(EktKeyFile, IsRead) {
-    const auto key = read_ekt_key(written(good_), srtp::Profile::double_aes_128_gcm);
-    EXPECT_EQ(key.spi, 258);
-    EXPECT_EQ(key.ttl.count(), 600);
-    EXPECT_EQ(to_hex(key.kek()), "606162636465666768696a6b6c6d6e6f");
-    EXPECT_EQ(to_hex(key.salt.bytes()), "505152535455565758595a5b");
-}
-
-TEST_F(EktKeyFile, MustNotBeReadableByOthers) {
-    for (auto mode : {fs::perms::group_read, fs::perms::others_read, fs::perms::group_write}) {
-        const auto file = written(good_, fs::perms::owner_read | mode);
-        EXPECT_THROW(read_ekt_key(file, srtp::Profile::double_aes_128_gcm), std::runtime_error);
-    }
-}
-
-TEST_F(EktKeyFile, WrongContentsAreNamedWithoutTheSecret) {
-    EXPECT_NE(refusal("colour = 1\n" + good_).find("unknown field colour"), std::string::npos);
-    EXPECT_NE(refusal("spi = 70000\n").find("spi must be"), std::string::npos);
-    EXPECT_NE(refusal("spi = 1\nttl = 5\nkey = \"6061\"\n").find("key must be 16 bytes"),
-              std::string::npos);
-    EXPECT_EQ(refusal("spi = 1\nttl = 5\nkey = \"6061\"\n").find("6061"), std::string::npos);
-    EXPECT_NE(refusal("key = 60zz").find("line 1 is not TOML"), std::string::npos);
-    EXPECT_EQ(refusal(good_), "");
-    EXPECT_THROW(read_ekt_key(directory_ / "none", srtp::Profile::double_aes_128_gcm),
-                 std::runtime_error);
-    EXPECT_THROW(read_ekt_key(written(good_), srtp::Profile::double_aes_256_gcm),
-                 std::runtime_error);
 }
 
 }  // namespace
