@@ -74,6 +74,8 @@ class Secure {
     // Datagrams to transmit, oldest first.
     std::optional<std::vector<std::uint8_t>> next_datagram();
 
+    // Datagrams that were kept from OpenSSL, see has_impossible_record().
+    std::uint64_t impossible() const { return port_.impossible; }
     State state() const { return state_; }
     Failure failure() const { return failure_; }
     // One line on why it is down, without secrets.

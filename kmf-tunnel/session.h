@@ -85,6 +85,7 @@ struct SessionCounters {
     std::uint64_t unencodable = 0;  // not sent: a field does not fit
     std::uint64_t probes = 0;
     std::uint64_t echoes = 0;
+    std::uint64_t impossible = 0;    // datagrams with a record that no peer can have made
     std::uint64_t stray_echoes = 0;  // MDD: a keepalive with a nonce that is not outstanding
     std::array<std::uint64_t, kDecodeReasons> refused{};  // dropped messages, by DecodeReason
 
