@@ -19,6 +19,11 @@ Change to_one(WorkerIndex worker, Body body) {
     return change;
 }
 
+SsrcOwners::node_type owner_entry(std::uint32_t ssrc, MemberSlot owner) {
+    SsrcOwners made{{ssrc, owner}};
+    return made.extract(made.begin());
+}
+
 }  // namespace
 
 template <class Body>
@@ -77,17 +82,19 @@ Change Publisher::transmit_keys(EndpointRef who, const srtp::Keyset* transmit,
 }
 
 Change Publisher::retire_old(EndpointRef who, WorkerIndex owner) const {
-    return to_one(owner, RetireReceiveKeys{who.conference, who.member, /*all=*/false, {}});
+    return to_one(owner, RetireReceiveKeys{who.conference, who.member, /*all=*/false});
 }
 
 Change Publisher::leave(EndpointRef who, WorkerIndex owner) const {
     auto change = transmit_keys(who, nullptr, 0);
-    add(change, owner, RetireReceiveKeys{who.conference, who.member, /*all=*/true, {}});
+    add(change, owner, RetireReceiveKeys{who.conference, who.member, /*all=*/true});
     return change;
 }
 
 Change Publisher::grant(EndpointRef who, WorkerIndex owner, Stream* stream) const {
-    auto change = to_all(SetSsrcOwner{who.conference, stream->ssrc, who.member});
+    Change change;
+    for (unsigned worker = 0; worker < workers_; ++worker)
+        add(change, worker, SetSsrcOwner{who.conference, owner_entry(stream->ssrc, who.member)});
     add(change, owner, GrantSsrc{who.conference, who.member, stream});
     return change;
 }

@@ -48,7 +48,6 @@ void CommandRunner::operator()(RetireReceiveKeys& command) {
     endpoint.hop.clear();
     endpoint.refused_count = 0;
     endpoint.unreported = srtp::Proof::none;
-    command.streams.assign(endpoint.streams.begin(), endpoint.streams.end());
     endpoint.streams.clear();
 }
 
@@ -64,8 +63,11 @@ void CommandRunner::operator()(RefuseSsrc& command) {
 }
 
 void CommandRunner::operator()(SetSsrcOwner& command) {
-    if (auto* conference = table_.conference(command.conference))
-        conference->ssrc_owner[command.ssrc] = command.owner;
+    auto* conference = table_.conference(command.conference);
+    if (conference == nullptr) return;
+    auto replaced = conference->ssrc_owners.extract(command.entry.key());
+    conference->ssrc_owners.insert(std::move(command.entry));
+    command.entry = std::move(replaced);
 }
 
 void CommandRunner::operator()(PauseLeg& command) {

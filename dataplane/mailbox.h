@@ -40,13 +40,12 @@ struct InstallReceiveKeys {
     MemberSlot member;
     const srtp::Keyset* keys;
 };
-// Lets the older inbound keys go; `all`: the newest too, the endpoint has left. Its streams come
-// back in `streams`.
+// Lets the older inbound keys go; `all`: the newest too, the endpoint has left, and its streams are
+// control's again.
 struct RetireReceiveKeys {
     ConferenceSlot conference;
     MemberSlot member;
     bool all;
-    std::vector<Stream*> streams;
 };
 // The SSRC is the member's: its stream, new or from before the member left. Owner only.
 struct GrantSsrc {
@@ -61,11 +60,11 @@ struct RefuseSsrc {
     std::uint32_t ssrc;
     srtp::Verdict reason;
 };
-// Where feedback about an SSRC goes; on every worker.
+// Where feedback about an SSRC goes; on every worker. Brings its own memory: `entry` is the SSRC
+// and its owner. What stood there before comes back in it.
 struct SetSsrcOwner {
     ConferenceSlot conference;
-    std::uint32_t ssrc;
-    MemberSlot owner;
+    SsrcOwners::node_type entry;
 };
 // Pauses or resumes one receiver's copy of one stream; on the stream's owner.
 struct PauseLeg {

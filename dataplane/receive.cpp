@@ -238,7 +238,7 @@ void Receiver::relay(rte_mbuf* packet, const Member& sender, Stream& stream, Byt
     if (relay.everybody_bytes != 0)
         planned +=
             forwarder_.rtcp(Bytes(relay.everybody).first(relay.everybody_bytes), sender, stream);
-    const auto& owners = table_.conference(sender.conference)->ssrc_owner;
+    const auto& owners = table_.conference(sender.conference)->ssrc_owners;
     for (std::size_t i = 0; i < relay.feedback_count; ++i) {
         const auto& feedback = relay.feedback[i];
         const auto owner = owners.find(feedback.media_ssrc);

@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <type_traits>
 #include <vector>
@@ -133,11 +134,14 @@ struct Member {
     std::unique_ptr<Endpoint> endpoint;  // on the owner only
 };
 
+// Who owns an SSRC: where PLI and FIR about it go. A map of nodes, which control makes and frees,
+// so that the worker only links.
+using SsrcOwners = std::map<std::uint32_t, MemberSlot>;
+
 struct Conference {
     explicit Conference(std::size_t member_capacity) : members(member_capacity) {}
     std::vector<std::unique_ptr<Member>> members;  // by MemberSlot; null: slot not in use
-    // Who owns an SSRC: where PLI and FIR about it go.
-    boost::unordered_flat_map<std::uint32_t, MemberSlot> ssrc_owner;
+    SsrcOwners ssrc_owners;
 };
 
 // The address of an endpoint together with ours: a datagram's 4-tuple.

@@ -97,12 +97,26 @@ WorkerBed::~WorkerBed() {
 }
 
 void WorkerBed::post(WorkerIndex worker, decltype(Command::body) body) {
+    hand_in(worker, std::move(body));
+    workers_[worker]->poll_once();
+    if (take_back(worker) != 1) throw std::runtime_error("command was not acknowledged");
+}
+
+void WorkerBed::hand_in(WorkerIndex worker, decltype(Command::body) body) {
     auto command = std::make_unique<Command>();
     command->body = std::move(body);
     if (!mailboxes_[worker]->post(command)) throw std::runtime_error("mailbox full");
-    workers_[worker]->poll_once();
-    auto done = mailboxes_[worker]->acknowledged();
-    if (!done) throw std::runtime_error("command was not acknowledged");
+}
+
+unsigned WorkerBed::take_back(WorkerIndex worker) {
+    unsigned count = 0;
+    while (mailboxes_[worker]->acknowledged()) ++count;
+    return count;
+}
+
+decltype(Command::body) WorkerBed::ssrc_owner(std::uint32_t ssrc, unsigned member) {
+    SsrcOwners made{{ssrc, static_cast<MemberSlot>(member)}};
+    return SetSsrcOwner{0, made.extract(made.begin())};
 }
 
 void WorkerBed::post_all(const std::function<decltype(Command::body)()>& make) {
@@ -144,7 +158,7 @@ void WorkerBed::leave(unsigned member) {
     post_all([&] {
         return SetTransmitKeys{0, static_cast<MemberSlot>(member), nullptr, key_starts_[member]};
     });
-    post(owners_[member], RetireReceiveKeys{0, static_cast<MemberSlot>(member), true, {}});
+    post(owners_[member], RetireReceiveKeys{0, static_cast<MemberSlot>(member), true});
 }
 
 Packet WorkerBed::make_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t sequence,
@@ -207,7 +221,7 @@ void WorkerBed::answer(const Notice& notice) {
     if (!stream) {
         owner = notice.member;
         stream = std::make_unique<Stream>(notice.ssrc, options_.members);
-        post_all([&] { return SetSsrcOwner{0, notice.ssrc, notice.member}; });
+        post_all([&] { return ssrc_owner(notice.ssrc, notice.member); });
     }
     if (owner == notice.member)
         post(notice.worker, GrantSsrc{0, notice.member, stream.get()});

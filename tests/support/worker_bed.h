@@ -70,6 +70,10 @@ class WorkerBed {
     unsigned refused(unsigned member) const { return refused_[member]; }
 
     void post(WorkerIndex worker, decltype(Command::body) body);
+    // The two halves of post() around poll(): how many commands came back.
+    void hand_in(WorkerIndex worker, decltype(Command::body) body);
+    unsigned take_back(WorkerIndex worker);
+    static decltype(Command::body) ssrc_owner(std::uint32_t ssrc, unsigned member);
     void post_all(const std::function<decltype(Command::body)()>& make);
     void pause(unsigned source, std::uint32_t ssrc, unsigned receiver, bool paused);
 

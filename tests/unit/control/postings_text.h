@@ -37,7 +37,8 @@ struct CommandText {
                std::string(srtp::text_of(c.reason).name);
     }
     std::string operator()(const SetSsrcOwner& c) const {
-        return "SetSsrcOwner " + std::to_string(c.ssrc) + " " + std::to_string(c.owner);
+        return "SetSsrcOwner " + std::to_string(c.entry.key()) + " " +
+               std::to_string(c.entry.mapped());
     }
     std::string operator()(const PauseLeg& c) const {
         return "PauseLeg " + std::to_string(c.source) + " " + std::to_string(c.ssrc) + " to " +
