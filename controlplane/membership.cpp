@@ -116,9 +116,10 @@ bool Membership::pause_leg(const tunnel::ConferenceId& conference_id, std::strin
         const auto from = named(source);
         const auto to = named(receiver);
         if (from == conference.endpoints.end() || to == conference.endpoints.end()) return false;
-        if (conference.ssrcs.find(from->ref.member, ssrc) == nullptr) return false;
+        auto* stream = conference.ssrcs.find(from->ref.member, ssrc);
+        if (stream == nullptr) return false;
         state_.courier.send(
-            state_.publisher.pause(from->ref, from->place->owner, ssrc, to->ref.member, paused));
+            state_.publisher.pause(from->place->owner, stream, to->ref.member, paused));
         return true;
     }
     return false;

@@ -104,9 +104,8 @@ Change Publisher::refuse(EndpointRef who, WorkerIndex owner, std::uint32_t ssrc,
     return to_one(owner, RefuseSsrc{who.conference, who.member, ssrc, reason});
 }
 
-Change Publisher::pause(EndpointRef source, WorkerIndex owner, std::uint32_t ssrc,
-                        MemberSlot receiver, bool paused) const {
-    return to_one(owner, PauseLeg{source.conference, source.member, ssrc, receiver, paused});
+Change Publisher::pause(WorkerIndex owner, Stream* stream, MemberSlot receiver, bool paused) const {
+    return to_one(owner, PauseLeg{stream, receiver, paused});
 }
 
 Change Publisher::neighbour(PortIndex port, net::Be32 ip, const net::MacAddress& mac) const {

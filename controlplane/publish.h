@@ -64,8 +64,7 @@ class Publisher {
     Change grant(EndpointRef who, WorkerIndex owner, Stream* stream) const;
     Change refuse(EndpointRef who, WorkerIndex owner, std::uint32_t ssrc,
                   srtp::Verdict reason) const;
-    Change pause(EndpointRef source, WorkerIndex owner, std::uint32_t ssrc, MemberSlot receiver,
-                 bool paused) const;
+    Change pause(WorkerIndex owner, Stream* stream, MemberSlot receiver, bool paused) const;
 
     Change neighbour(PortIndex port, net::Be32 ip, const net::MacAddress& mac) const;
     // One worker asks for all.

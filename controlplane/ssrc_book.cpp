@@ -32,7 +32,7 @@ void SsrcBook::park(MemberSlot who) {
     live_[who] = 0;
 }
 
-const Stream* SsrcBook::find(MemberSlot who, std::uint32_t ssrc) const {
+Stream* SsrcBook::find(MemberSlot who, std::uint32_t ssrc) const {
     const auto found = entries_.find(ssrc);
     if (found == entries_.end() || found->second.owner != who) return nullptr;
     return found->second.stream.get();

@@ -33,7 +33,7 @@ class SsrcBook {
     void park(MemberSlot who);
 
     // Null when `ssrc` is not `who`'s, live or parked.
-    const Stream* find(MemberSlot who, std::uint32_t ssrc) const;
+    Stream* find(MemberSlot who, std::uint32_t ssrc) const;
     std::size_t live(MemberSlot who) const { return live_[who]; }
     std::size_t size() const { return entries_.size(); }
 

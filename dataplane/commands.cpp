@@ -71,10 +71,7 @@ void CommandRunner::operator()(SetSsrcOwner& command) {
 }
 
 void CommandRunner::operator()(PauseLeg& command) {
-    auto* member = owned(command.conference, command.source);
-    auto* stream = member != nullptr ? member->endpoint->find(command.ssrc) : nullptr;
-    if (stream == nullptr || command.receiver >= stream->legs.size()) return;
-    auto& leg = stream->legs[command.receiver];
+    auto& leg = command.stream->legs[command.receiver];
     if (leg.paused && !command.paused) leg.rtp.end_run();
     leg.paused = command.paused;
 }

@@ -66,11 +66,10 @@ struct SetSsrcOwner {
     ConferenceSlot conference;
     SsrcOwners::node_type entry;
 };
-// Pauses or resumes one receiver's copy of one stream; on the stream's owner.
+// Pauses or resumes one receiver's copy of one stream, also of a stream whose endpoint is away: it
+// finds the leg so when it is back. On the worker that the stream was granted to.
 struct PauseLeg {
-    ConferenceSlot conference;
-    MemberSlot source;
-    std::uint32_t ssrc;
+    Stream* stream;
     MemberSlot receiver;
     bool paused;
 };

@@ -278,8 +278,8 @@ std::vector<Received> WorkerBed::take(unsigned member) {
 }
 
 void WorkerBed::pause(unsigned source, std::uint32_t ssrc, unsigned receiver, bool paused) {
-    post(owners_[source], PauseLeg{0, static_cast<MemberSlot>(source), ssrc,
-                                   static_cast<MemberSlot>(receiver), paused});
+    auto* stream = streams_.at(ssrc).second.get();
+    post(owners_[source], PauseLeg{stream, static_cast<MemberSlot>(receiver), paused});
 }
 
 std::uint64_t WorkerBed::dropped(srtp::Verdict verdict) const {

@@ -320,7 +320,7 @@ TEST_F(ControlTest, PausesALegThatExists) {
     EXPECT_FALSE(control->pause_leg(conference, "alice", 78, "bob", true));
     EXPECT_FALSE(control->pause_leg(conference, "alice", 77, "zoe", true));
     EXPECT_FALSE(control->pause_leg(settings.conferences[1].id, "alice", 77, "bob", true));
-    run_until([&] { return count(0, "PauseLeg 0 77 to 1 paused") == 1; });
+    run_until([&] { return count(0, "PauseLeg 77 to 1 paused") == 1; });
 }
 
 TEST_F(ControlTest, FreesAndCountsWhatIsLeftAtTheEnd) {

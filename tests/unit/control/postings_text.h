@@ -41,8 +41,8 @@ struct CommandText {
                std::to_string(c.entry.mapped());
     }
     std::string operator()(const PauseLeg& c) const {
-        return "PauseLeg " + std::to_string(c.source) + " " + std::to_string(c.ssrc) + " to " +
-               std::to_string(c.receiver) + (c.paused ? " paused" : " resumed");
+        return "PauseLeg " + std::to_string(c.stream->ssrc) + " to " + std::to_string(c.receiver) +
+               (c.paused ? " paused" : " resumed");
     }
     std::string operator()(const SetNeighbour& c) const {
         return "SetNeighbour " + net::to_string(c.ip) + " " + net::to_string(c.mac);

@@ -120,6 +120,23 @@ TEST_P(Forwarding, leg_paused_for_any_number_of_packets_resumes_without_refusal)
     }
 }
 
+TEST_P(Forwarding, a_leg_paused_while_its_source_is_away_is_paused_when_it_is_back) {
+    auto bed = keyed_bed(3);
+    bed->send_rtp(0, kSsrc, 1);
+    bed->step();
+    bed->leave(0);
+    bed->pause(0, kSsrc, 1, true);
+    bed->take(1);
+    bed->take(2);
+    bed->key(0);
+    bed->send_rtp(0, kSsrc, 2);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 0u);
+    EXPECT_EQ(bed->take(2).size(), 1u);
+    EXPECT_EQ(bed->dropped(Verdict::leg_paused), 1u);
+    EXPECT_TRUE(bed->conserved());
+}
+
 TEST_P(Forwarding, loss_and_reordering_upstream_stay_visible) {
     auto bed = keyed_bed(2);
     for (const std::uint16_t sequence : {1000, 1001, 1004, 1003, 1010})
