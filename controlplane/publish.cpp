@@ -20,7 +20,7 @@ Change to_one(WorkerIndex worker, Body body) {
 }
 
 SsrcOwners::node_type owner_entry(std::uint32_t ssrc, MemberSlot owner) {
-    SsrcOwners made{{ssrc, owner}};
+    SsrcOwners made{{ssrc, {owner}}};
     return made.extract(made.begin());
 }
 

@@ -2,6 +2,8 @@
 // the point: nothing in a packet is believed, and no state changes, before its tag has verified.
 #include "dataplane/receive.h"
 
+#include <rte_cycles.h>
+
 #include <cstring>
 
 #include "dataplane/packet_pool.h"
@@ -38,7 +40,8 @@ Receiver::Receiver(Table& table, Forwarder& forwarder, Mailbox& mailbox, Counter
       mailbox_(mailbox),
       counters_(counters),
       worker_(worker),
-      replay_window_(replay_window) {}
+      replay_window_(replay_window),
+      feedback_interval_tsc_(rte_get_tsc_hz() / 1000 * kFeedbackInterval_ms) {}
 
 void Receiver::drop(rte_mbuf* packet, Verdict verdict) {
     counters_.drop(verdict);
@@ -238,17 +241,28 @@ void Receiver::relay(rte_mbuf* packet, const Member& sender, Stream& stream, Byt
     if (relay.everybody_bytes != 0)
         planned +=
             forwarder_.rtcp(Bytes(relay.everybody).first(relay.everybody_bytes), sender, stream);
-    const auto& owners = table_.conference(sender.conference)->ssrc_owners;
-    for (std::size_t i = 0; i < relay.feedback_count; ++i) {
-        const auto& feedback = relay.feedback[i];
-        const auto owner = owners.find(feedback.media_ssrc);
-        if (owner == owners.end()) continue;
-        if (const auto* target = table_.find(sender.conference, owner->second))
-            planned += forwarder_.rtcp(Bytes(feedback.bytes).first(feedback.size_bytes), sender,
-                                       stream, target);
-    }
+    for (std::size_t i = 0; i < relay.feedback_count; ++i)
+        planned += pass_feedback(relay.feedback[i], sender, stream);
     if (planned != 0) return consume(packet);
     drop(packet, relay.held != 0 ? Verdict::rtcp_held : Verdict::no_subscriber);
+}
+
+unsigned Receiver::pass_feedback(const RtcpFeedback& feedback, const Member& sender,
+                                 Stream& stream) {
+    auto& owners = table_.conference(sender.conference)->ssrc_owners;
+    const auto owner = owners.find(feedback.media_ssrc);
+    if (owner == owners.end()) return 0;
+    const auto* target = table_.find(sender.conference, owner->second.member);
+    if (target == nullptr || target == &sender) return 0;
+    const auto now = rte_rdtsc();
+    if (now < owner->second.next_feedback_tsc) {
+        counters_.planned.add();
+        counters_.drop(Verdict::feedback_rate);
+        return 1;
+    }
+    owner->second.next_feedback_tsc = now + feedback_interval_tsc_;
+    return forwarder_.rtcp(Bytes(feedback.bytes).first(feedback.size_bytes), sender, stream,
+                           target);
 }
 
 }  // namespace mdd

@@ -27,6 +27,10 @@ class Receiver {
     void drop_pending(Member& member, srtp::Verdict reason);
 
   private:
+    // Key frames cost their sender dear: of all the PLI and FIR about one SSRC that this worker's
+    // endpoints send, one goes on in this time.
+    static constexpr std::uint64_t kFeedbackInterval_ms = 500;
+
     // An RTP packet between its header check and its verdict.
     struct RtpJob {
         MediaPacket packet;
@@ -65,6 +69,8 @@ class Receiver {
     void forward(rte_mbuf* packet, const Member& sender, Stream& stream, OpenedRtp& opened,
                  std::size_t plain_bytes);
     void relay(rte_mbuf* packet, const Member& sender, Stream& stream, srtp::Bytes compound);
+    // How many legs were planned.
+    unsigned pass_feedback(const RtcpFeedback& feedback, const Member& sender, Stream& stream);
     void drop(rte_mbuf* packet, srtp::Verdict verdict);
     void consume(rte_mbuf* packet);
 
@@ -74,6 +80,7 @@ class Receiver {
     Counters& counters_;
     const WorkerIndex worker_;
     const unsigned replay_window_;
+    const std::uint64_t feedback_interval_tsc_;
     std::array<RtpJob, kMaxBurst> jobs_;
     Scratch scratch_;
 };

@@ -134,9 +134,13 @@ struct Member {
     std::unique_ptr<Endpoint> endpoint;  // on the owner only
 };
 
-// Who owns an SSRC: where PLI and FIR about it go. A map of nodes, which control makes and frees,
-// so that the worker only links.
-using SsrcOwners = std::map<std::uint32_t, MemberSlot>;
+// Who owns an SSRC: where PLI and FIR about it go, and when the next one may.
+struct SsrcOwner {
+    MemberSlot member;
+    std::uint64_t next_feedback_tsc = 0;
+};
+// A map of nodes, which control makes and frees, so that the worker only links.
+using SsrcOwners = std::map<std::uint32_t, SsrcOwner>;
 
 struct Conference {
     explicit Conference(std::size_t member_capacity) : members(member_capacity) {}

@@ -115,7 +115,7 @@ unsigned WorkerBed::take_back(WorkerIndex worker) {
 }
 
 decltype(Command::body) WorkerBed::ssrc_owner(std::uint32_t ssrc, unsigned member) {
-    SsrcOwners made{{ssrc, static_cast<MemberSlot>(member)}};
+    SsrcOwners made{{ssrc, {static_cast<MemberSlot>(member)}}};
     return SetSsrcOwner{0, made.extract(made.begin())};
 }
 

@@ -38,7 +38,7 @@ struct CommandText {
     }
     std::string operator()(const SetSsrcOwner& c) const {
         return "SetSsrcOwner " + std::to_string(c.entry.key()) + " " +
-               std::to_string(c.entry.mapped());
+               std::to_string(c.entry.mapped().member);
     }
     std::string operator()(const PauseLeg& c) const {
         return "PauseLeg " + std::to_string(c.stream->ssrc) + " to " + std::to_string(c.receiver) +
