@@ -48,12 +48,19 @@ Change EndpointKeys::proved(Publisher& publisher, EndpointRef who, WorkerIndex o
     return change;
 }
 
+Change EndpointKeys::silent(Publisher& publisher, EndpointRef who, std::uint64_t epoch,
+                            TimePoint now) {
+    if (!keyed() || epoch != epoch_ || !next_transmit_) return {};
+    retire_at_ = now + kUnproved;
+    return switch_transmit(publisher, who);
+}
+
 Change EndpointKeys::on_time(Publisher& publisher, EndpointRef who, WorkerIndex owner,
                              TimePoint now) {
     Change change;
     if (switch_at_ && now >= *switch_at_) {
-        change = switch_transmit(publisher, who);
-        retire_at_ = now + kUnproved;
+        switch_at_.reset();
+        change = publisher.decide(who, owner, epoch_);
     }
     if (retire_at_ && now >= *retire_at_) append(change, retire_old(publisher, who, owner));
     return change;

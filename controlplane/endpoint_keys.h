@@ -13,7 +13,8 @@ namespace mdd::control {
 
 class EndpointKeys {
   public:
-    static constexpr std::chrono::seconds kSwitchAfter{1};   // outbound, when nothing has proved
+    static constexpr std::chrono::seconds kSwitchAfter{1};   // outbound, when nothing has proved;
+                                                             // or new SSRCs prove a restart
     static constexpr std::chrono::seconds kRetireAfter{10};  // old inbound keys, after the proof
     static constexpr std::chrono::seconds kUnproved{60};     // likewise, when nothing has proved
 
@@ -29,6 +30,8 @@ class EndpointKeys {
     // A packet has verified under the inbound keys `epoch` for the first time.
     Change proved(Publisher& publisher, EndpointRef who, WorkerIndex owner, std::uint64_t epoch,
                   srtp::Proof proof, TimePoint now);
+    // The owner says that nothing has verified under the inbound keys `epoch` in time.
+    Change silent(Publisher& publisher, EndpointRef who, std::uint64_t epoch, TimePoint now);
     // What has come due.
     Change on_time(Publisher& publisher, EndpointRef who, WorkerIndex owner, TimePoint now);
     // The endpoint has left.

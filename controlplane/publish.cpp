@@ -76,6 +76,10 @@ Change Publisher::receive_keys(EndpointRef who, WorkerIndex owner,
     return to_one(owner, InstallReceiveKeys{who.conference, who.member, receive});
 }
 
+Change Publisher::decide(EndpointRef who, WorkerIndex owner, std::uint64_t epoch) const {
+    return to_one(owner, DecideKeys{who.conference, who.member, epoch});
+}
+
 Change Publisher::transmit_keys(EndpointRef who, const srtp::Keyset* transmit,
                                 std::uint32_t key_start) const {
     return to_all(SetTransmitKeys{who.conference, who.member, transmit, key_start});
@@ -91,17 +95,18 @@ Change Publisher::leave(EndpointRef who, WorkerIndex owner) const {
     return change;
 }
 
-Change Publisher::grant(EndpointRef who, WorkerIndex owner, Stream* stream) const {
+Change Publisher::grant(EndpointRef who, WorkerIndex owner, Stream* stream,
+                        std::uint64_t epoch) const {
     Change change;
     for (unsigned worker = 0; worker < workers_; ++worker)
         add(change, worker, SetSsrcOwner{who.conference, owner_entry(stream->ssrc, who.member)});
-    add(change, owner, GrantSsrc{who.conference, who.member, stream});
+    add(change, owner, GrantSsrc{who.conference, who.member, stream, epoch});
     return change;
 }
 
 Change Publisher::refuse(EndpointRef who, WorkerIndex owner, std::uint32_t ssrc,
-                         srtp::Verdict reason) const {
-    return to_one(owner, RefuseSsrc{who.conference, who.member, ssrc, reason});
+                         std::uint64_t epoch, srtp::Verdict reason) const {
+    return to_one(owner, RefuseSsrc{who.conference, who.member, ssrc, epoch, reason});
 }
 
 Change Publisher::pause(WorkerIndex owner, Stream* stream, MemberSlot receiver, bool paused) const {

@@ -52,14 +52,18 @@ void CommandRunner::operator()(RetireReceiveKeys& command) {
 }
 
 void CommandRunner::operator()(GrantSsrc& command) {
-    auto* member = owned(command.conference, command.member);
-    if (member == nullptr || member->endpoint->find(command.stream->ssrc) != nullptr) return;
-    receiver_.grant(*member, command.stream);
+    if (auto* member = owned(command.conference, command.member))
+        receiver_.grant(*member, command.stream, command.epoch);
 }
 
 void CommandRunner::operator()(RefuseSsrc& command) {
     if (auto* member = owned(command.conference, command.member))
-        receiver_.refuse(*member, command.ssrc, command.reason);
+        receiver_.refuse(*member, command.ssrc, command.epoch, command.reason);
+}
+
+void CommandRunner::operator()(DecideKeys& command) {
+    if (auto* member = owned(command.conference, command.member))
+        command.silent = receiver_.decide(*member, command.epoch);
 }
 
 void CommandRunner::operator()(SetSsrcOwner& command) {

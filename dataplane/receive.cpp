@@ -103,14 +103,14 @@ bool Receiver::gather(const MediaPacket& packet, RtpJob& job) {
     // Keys that wait for their proof, or the first packet of an SSRC: until it has verified,
     // nothing tells on which side of a wrap the sequence numbers behind it lie.
     job.alone = !endpoint.hop.proven() || rx == nullptr || !rx->rtp.started();
-    job.attempts =
-        endpoint.hop.rtp_attempts(rx, job.sequence, !endpoint.streams.empty(), replay_window_);
+    const bool others = !endpoint.hop.proven() && endpoint.may_continue();
+    job.attempts = endpoint.hop.rtp_attempts(rx, job.sequence, others, replay_window_);
     if (job.attempts.count == 0) return end(job.attempts.refused);
     return true;
 }
 
 bool Receiver::open(const RtpJob& job, unsigned attempt, std::uint8_t* plain) {
-    const auto& [keys, index, fresh_start] = job.attempts.list[attempt];
+    const auto& [keys, index, proof] = job.attempts.list[attempt];
     return srtp::open(keys->rtp, keys->rtp.rtp_nonce(job.ssrc, index), job.header, job.sealed,
                       plain);
 }
@@ -123,7 +123,7 @@ void Receiver::settle(const RtpJob& job, std::uint8_t* plain, bool first_verifie
     auto& member = *job.packet.sender;
     prove(member, proof);
 
-    const auto found = place(member, job.ssrc);
+    const auto found = place(member, job.ssrc, proof.keys->epoch);
     if (found.verdict != Verdict::accepted) return drop(job.packet.packet, found.verdict);
     // Once more: the same packet may have come twice in this burst.
     const auto replay = to_verdict(found.rx().rtp.check(proof.index, replay_window_));
@@ -186,8 +186,8 @@ void Receiver::rtcp_packet(const MediaPacket& packet) {
     const auto* stream = endpoint.find(ssrc);
     const auto* pending = stream != nullptr ? nullptr : endpoint.find_pending(ssrc);
     const auto* rx = stream != nullptr ? &stream->rx : pending != nullptr ? &pending->rx : nullptr;
-    const auto attempts =
-        endpoint.hop.rtcp_attempts(rx, view->index(), !endpoint.streams.empty(), replay_window_);
+    const bool others = !endpoint.hop.proven() && endpoint.may_continue();
+    const auto attempts = endpoint.hop.rtcp_attempts(rx, view->index(), others, replay_window_);
     if (attempts.count == 0) return drop(packet.packet, attempts.refused);
 
     // RFC 7714 §9: the AAD is what stands in the clear, and the ESRTCP word. Without encryption (E
@@ -217,7 +217,7 @@ void Receiver::settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& vie
                            const Attempt& verified, Bytes compound) {
     auto& member = *packet.sender;
     prove(member, verified);
-    const auto found = place(member, view.sender_ssrc());
+    const auto found = place(member, view.sender_ssrc(), verified.keys->epoch);
     if (found.verdict != Verdict::accepted) return drop(packet.packet, found.verdict);
     const auto replay = to_verdict(found.rx().rtcp.check(verified.index, replay_window_));
     if (replay != Verdict::accepted) return drop(packet.packet, replay);

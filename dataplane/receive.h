@@ -20,10 +20,13 @@ class Receiver {
     void rtp(const Lane& lane);
     void rtcp(const Lane& lane);
 
-    // Control has decided on an SSRC; packets held for it go on, or are dropped.
-    void grant(Member& member, Stream* stream);
-    void refuse(Member& member, std::uint32_t ssrc, srtp::Verdict reason);
-    // Lets go of what is held for a member: it leaves, or has restarted.
+    // Control has decided on an SSRC first heard under the keys `epoch`; packets held for it go on,
+    // or are dropped.
+    void grant(Member& member, Stream* stream, std::uint64_t epoch);
+    void refuse(Member& member, std::uint32_t ssrc, std::uint64_t epoch, srtp::Verdict reason);
+    // The time for a proof of the keys `epoch` is up. True: nothing has verified under them.
+    bool decide(Member& member, std::uint64_t epoch);
+    // Lets go of what is held for a member that leaves.
     void drop_pending(Member& member, srtp::Verdict reason);
 
   private:
@@ -59,9 +62,11 @@ class Receiver {
     void settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& view,
                      const srtp::Attempt& verified, srtp::Bytes compound);
 
-    Place place(Member& member, std::uint32_t ssrc);
+    Place place(Member& member, std::uint32_t ssrc, std::uint64_t epoch);
     void prove(Member& member, const srtp::Attempt& verified);
+    void conclude(Member& member, srtp::Proof proof);
     void restart(Member& member);
+    void drop_held(PendingSsrc& pending, srtp::Verdict reason);
     void report_proof(Member& member);
     void hold(PendingSsrc& pending, const HeldPacket& held);
     void release(Member& member, Stream& stream, const HeldPacket& held);

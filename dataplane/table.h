@@ -3,6 +3,7 @@
 // allocated and freed by control.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
@@ -104,6 +105,15 @@ struct Endpoint {
         for (auto* stream : streams)
             if (stream->ssrc == ssrc) return stream;
         return nullptr;
+    }
+    // There are SSRCs from before the newest keys, which may go on under these.
+    bool may_continue() const {
+        const auto newest = hop.newest()->epoch;
+        return std::any_of(streams.begin(), streams.end(),
+                           [&](const Stream* stream) { return stream->rx.epoch != newest; }) ||
+               std::any_of(pending.begin(), pending.end(), [&](const PendingSsrc& entry) {
+                   return entry.in_use && entry.rx.epoch != newest;
+               });
     }
     PendingSsrc* find_pending(std::uint32_t ssrc) {
         for (auto& entry : pending)

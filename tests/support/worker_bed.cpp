@@ -123,7 +123,7 @@ void WorkerBed::post_all(const std::function<decltype(Command::body)()>& make) {
     for (unsigned w = 0; w < options_.workers; ++w) post(static_cast<WorkerIndex>(w), make());
 }
 
-void WorkerBed::key(unsigned member, bool switch_now, bool fresh) {
+void WorkerBed::key(unsigned member, bool switch_now, bool fresh, bool goes_on) {
     const auto key_bytes = srtp::traits_of(options_.profile).hop_key_bytes;
     const auto secret = [&](std::size_t size) {
         Packet bytes(size);
@@ -137,7 +137,13 @@ void WorkerBed::key(unsigned member, bool switch_now, bool fresh) {
         srtp::MasterKey master{srtp::Secret<32>(key), srtp::Secret<12>(salt)};
         (client ? keys->client : keys->server) =
             srtp::make_keyset(options_.profile, master, keys->epoch);
-        (client ? keys->send : keys->receive) = std::make_unique<LibsrtpSession>(key, salt, client);
+        auto& session = client ? keys->send : keys->receive;
+        if (client && goes_on) {
+            session = std::move(keys_[member].back()->send);
+            session->rekey(key, salt, /*outbound=*/true);
+        } else {
+            session = std::make_unique<LibsrtpSession>(key, salt, client);
+        }
     }
     post(owners_[member],
          InstallReceiveKeys{0, static_cast<MemberSlot>(member), keys->client.get()});
@@ -224,9 +230,10 @@ void WorkerBed::answer(const Notice& notice) {
         post_all([&] { return ssrc_owner(notice.ssrc, notice.member); });
     }
     if (owner == notice.member)
-        post(notice.worker, GrantSsrc{0, notice.member, stream.get()});
+        post(notice.worker, GrantSsrc{0, notice.member, stream.get(), notice.epoch});
     else
-        post(notice.worker, RefuseSsrc{0, notice.member, notice.ssrc, srtp::Verdict::ssrc_owned});
+        post(notice.worker,
+             RefuseSsrc{0, notice.member, notice.ssrc, notice.epoch, srtp::Verdict::ssrc_owned});
 }
 
 void WorkerBed::deliver(const Packet& frame) {

@@ -36,6 +36,9 @@ struct CommandText {
         return "RefuseSsrc " + std::to_string(c.member) + " " + std::to_string(c.ssrc) + " " +
                std::string(srtp::text_of(c.reason).name);
     }
+    std::string operator()(const DecideKeys& c) const {
+        return "DecideKeys " + std::to_string(c.member) + " epoch " + std::to_string(c.epoch);
+    }
     std::string operator()(const SetSsrcOwner& c) const {
         return "SetSsrcOwner " + std::to_string(c.entry.key()) + " " +
                std::to_string(c.entry.mapped().member);

@@ -229,7 +229,10 @@ TEST_P(Forwarding, a_few_packets_wait_for_the_grant_and_the_rest_are_counted) {
     EXPECT_EQ(bed.take(1).size(), 0u);
     EXPECT_EQ(bed.dropped(Verdict::ssrc_pending), kSent - PendingSsrc::kHeld);
     Stream stream(kSsrc, 2);
-    bed.post(bed.owner(0), GrantSsrc{0, 0, &stream});
+    const auto epoch = bed.notices().back().epoch;
+    bed.post(bed.owner(0), GrantSsrc{0, 0, &stream, epoch + 1});
+    EXPECT_EQ(stream.run, 0u) << "an answer to another question";
+    bed.post(bed.owner(0), GrantSsrc{0, 0, &stream, epoch});
     bed.step();
     const auto waited = originals(bed.take(1));
     ASSERT_EQ(waited.size(), PendingSsrc::kHeld);
@@ -312,13 +315,96 @@ TEST_P(Forwarding, a_restarted_endpoint_is_heard_and_hears_again) {
     for (std::uint16_t i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc, i);
     bed->step();
     EXPECT_EQ(bed->take(1).size(), 5u);
-    ASSERT_EQ(bed->notices().back().kind, Notice::Kind::key_proved);
-    EXPECT_EQ(bed->notices().back().proof, srtp::Proof::restart);
+    const auto& proof = *(bed->notices().end() - 2);
+    ASSERT_EQ(proof.kind, Notice::Kind::key_proved) << "before the SSRC that goes on";
+    EXPECT_EQ(proof.proof, srtp::Proof::restart);
     bed->switch_transmit(0, true);
     for (int i = 0; i < 5; ++i) bed->send_rtp(1, kSsrc + 1, other++);
     bed->step();
     EXPECT_EQ(bed->take(0).size(), 5u);
     EXPECT_EQ(bed->refused(0) + bed->refused(1), 0u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding, a_restarted_endpoint_gets_its_ssrcs_again_in_order_and_its_legs_go_on) {
+    auto bed = keyed_bed(2);
+    for (std::uint16_t i = 0; i < 10; ++i) {
+        bed->send_rtp(0, kSsrc, static_cast<std::uint16_t>(20000 + i));
+        bed->send_rtp(0, kSsrc + 7, static_cast<std::uint16_t>(20000 + i));
+    }
+    bed->step();
+    bed->take(1);
+    bed->key(0, false);
+    std::vector<std::uint16_t> sent;
+    for (std::uint16_t i = 0; i < 100; ++i) sent.push_back(i);
+    for (const auto sequence : sent) bed->send_rtp(0, kSsrc, sequence);
+    bed->step();
+    const auto received = bed->take(1);
+    ASSERT_EQ(received.size(), sent.size());
+    EXPECT_EQ(received[0].sequence, 20010);
+    if (is_double()) {
+        EXPECT_EQ(originals(received), sent);
+    }
+    std::vector<std::pair<Notice::Kind, std::uint32_t>> told;
+    for (const auto& notice : bed->notices()) told.emplace_back(notice.kind, notice.ssrc);
+    using Told = decltype(told);
+    EXPECT_EQ(told, (Told{{Notice::Kind::ssrc_seen, kSsrc},
+                          {Notice::Kind::ssrc_seen, kSsrc + 7},
+                          {Notice::Kind::key_proved, 0},
+                          {Notice::Kind::ssrc_seen, kSsrc}}))
+        << "the other one is parked until it is heard again";
+    EXPECT_EQ(bed->refused(1), 0u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding, a_new_ssrc_first_under_new_keys_does_not_end_a_stream_past_roc_0) {
+    auto bed = keyed_bed(2);
+    std::uint16_t sequence = 0;
+    for (int i = 0; i < 70000; ++i) {
+        bed->send_rtp(0, kSsrc, sequence++, 20);
+        if (i % 200 == 0) bed->step();
+    }
+    bed->step();
+    bed->take(1);
+    bed->key(0, /*switch_transmit=*/false, /*fresh=*/true, /*goes_on=*/true);
+    for (std::uint16_t i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc + 7, i);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 5u);
+    EXPECT_NE(bed->notices().back().kind, Notice::Kind::key_proved);
+    for (int i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc, sequence++);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 5u);
+    EXPECT_EQ(bed->notices().back().kind, Notice::Kind::key_proved);
+    EXPECT_EQ(bed->notices().back().proof, srtp::Proof::rekey);
+    EXPECT_EQ(bed->refused(1), 0u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding, new_ssrcs_alone_are_a_restart_when_the_time_is_up_and_stay_heard) {
+    auto bed = keyed_bed(2);
+    for (std::uint16_t i = 0; i < 10; ++i) bed->send_rtp(0, kSsrc, i);
+    bed->key(0, false);
+    const auto epoch = bed->newest_epoch();
+    bed->step();
+    bed->post(bed->owner(0), DecideKeys{0, 0, epoch});
+    bed->step();
+    EXPECT_EQ(bed->notices().back().kind, Notice::Kind::ssrc_seen) << "silence decides nothing";
+    for (std::uint16_t i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc + 7, i);
+    bed->step();
+    bed->post(bed->owner(0), DecideKeys{0, 0, epoch - 1});
+    bed->step();
+    EXPECT_EQ(bed->notices().back().kind, Notice::Kind::ssrc_seen) << "other keys were meant";
+    bed->post(bed->owner(0), DecideKeys{0, 0, epoch});
+    bed->step();
+    EXPECT_EQ(bed->notices().back().kind, Notice::Kind::key_proved);
+    EXPECT_EQ(bed->notices().back().proof, srtp::Proof::restart);
+    bed->take(1);
+    const auto again = bed->make_rtp(0, kSsrc + 7, 5);
+    bed->send_datagram(0, again);
+    bed->send_datagram(0, again);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 1u);
+    EXPECT_EQ(bed->dropped(Verdict::replay_dup), 1u);
     EXPECT_TRUE(bed->conserved());
 }
 
