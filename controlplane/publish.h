@@ -38,7 +38,7 @@ class Publisher {
   public:
     explicit Publisher(unsigned workers) : workers_(workers) {}
 
-    // A number that no leg has counted under yet. Only for transmit keys that were never sent with.
+    // A number that no leg has counted under yet.
     std::uint32_t next_key_start() { return ++key_start_; }
 
     // To every worker, with places for `members` endpoints.

@@ -26,8 +26,8 @@ struct AddMember {
     std::unique_ptr<Member> member;
 };
 // Keys that seal what we send to a member, on every worker; null: nothing is sent to it any more.
-// `key_start`: legs that counted under another value start afresh at ROC 0; the same value goes on
-// counting (a re-key).
+// `key_start`: legs that counted under another value start at ROC 0, never with an index that these
+// keys have been used with; the same value goes on counting (a re-key).
 struct SetTransmitKeys {
     ConferenceSlot conference;
     MemberSlot member;

@@ -32,8 +32,9 @@ using PortIndex = std::uint8_t;
 struct Leg {
     srtp::OutboundIndex rtp;
     std::uint32_t rtcp_next = 0;  // SRTCP index of the next packet; RFC 3711 §3.4 starts at 0
+    std::uint64_t key_epoch = 0;  // of the keys that this leg has counted under
     std::uint32_t key_start =
-        0;  // Member::key_start this leg has counted under; another value: start afresh
+        0;  // Member::key_start this leg has counted under; another value: start at ROC 0
     std::uint32_t source_run =
         0;  // Stream::run this leg has followed; another value: start a new run
     bool paused = false;

@@ -357,6 +357,33 @@ TEST_P(Forwarding, a_restarted_endpoint_gets_its_ssrcs_again_in_order_and_its_le
     EXPECT_TRUE(bed->conserved());
 }
 
+TEST_P(Forwarding, an_endpoint_that_restarts_in_silence_hears_again_when_it_is_heard) {
+    auto bed = keyed_bed(2);
+    std::uint16_t other = 0;
+    const auto send_from_other = [&](int count) {
+        for (int i = 0; i < count; ++i) {
+            bed->send_rtp(1, kSsrc + 1, other++, 20);
+            if (i % 200 == 199) bed->step();
+        }
+        bed->step();
+    };
+    bed->send_rtp(0, kSsrc, 30000);
+    send_from_other(70000);
+    bed->take(0);
+    bed->key(0, /*switch_transmit=*/false);  // a new libsrtp session: ROC 0 in both directions
+    bed->switch_transmit(0, /*fresh=*/false);
+    send_from_other(50);
+    EXPECT_EQ(bed->take(0).size(), 0u) << "it cannot know the ROC";
+    EXPECT_EQ(bed->refused(0), 50u);
+    bed->send_rtp(0, kSsrc, 3);
+    bed->step();
+    bed->switch_transmit(0, /*fresh=*/true);
+    send_from_other(70000);
+    EXPECT_EQ(bed->take(0).size(), 70000u) << "the nonce ledger has watched";
+    EXPECT_EQ(bed->refused(0), 50u);
+    EXPECT_TRUE(bed->conserved());
+}
+
 TEST_P(Forwarding, a_new_ssrc_first_under_new_keys_does_not_end_a_stream_past_roc_0) {
     auto bed = keyed_bed(2);
     std::uint16_t sequence = 0;
