@@ -14,7 +14,7 @@ namespace mdd::control {
 
 struct SsrcAnswer {
     srtp::Verdict verdict;  // accepted, ssrc_owned or ssrc_cap
-    Stream* stream;         // accepted: to be granted; null when the member holds it already
+    Stream* stream;         // accepted: to be granted
     bool first_time;        // accepted: nobody had this SSRC before
 };
 
@@ -26,14 +26,16 @@ class SsrcBook {
     // `live_cap`: SSRCs that one endpoint may use at a time.
     SsrcBook(std::size_t members, std::size_t live_cap);
 
-    // `who` has sent a packet that verified under `ssrc`.
-    SsrcAnswer ask(MemberSlot who, std::uint32_t ssrc);
-    // `who` has left: its SSRCs stay its own, its streams wait for it. Until the worker has handed
-    // them back, only commands posted to that same worker may name them again.
+    // `who` has sent a packet that verified under its keys `epoch` with `ssrc`.
+    SsrcAnswer ask(MemberSlot who, std::uint32_t ssrc, std::uint64_t epoch);
+    // `who` has left: its SSRCs stay its own, its streams wait for it. Only commands posted to its
+    // worker may name them again.
     void park(MemberSlot who);
+    // `who` has restarted under its keys `epoch`: likewise for SSRCs first heard under older ones.
+    void park_older(MemberSlot who, std::uint64_t epoch);
 
     // Null when `ssrc` is not `who`'s, live or parked.
-    const Stream* find(MemberSlot who, std::uint32_t ssrc) const;
+    Stream* find(MemberSlot who, std::uint32_t ssrc) const;
     std::size_t live(MemberSlot who) const { return live_[who]; }
     std::size_t size() const { return entries_.size(); }
 
@@ -41,6 +43,7 @@ class SsrcBook {
     struct Entry {
         MemberSlot owner;
         bool live;
+        std::uint64_t epoch;  // of the owner's keys that a live one was heard under first
         std::unique_ptr<Stream> stream;
     };
     const std::size_t live_cap_;

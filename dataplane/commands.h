@@ -21,6 +21,7 @@ class CommandRunner {
     void operator()(RetireReceiveKeys& command);
     void operator()(GrantSsrc& command);
     void operator()(RefuseSsrc& command);
+    void operator()(DecideKeys& command);
     void operator()(SetSsrcOwner& command);
     void operator()(PauseLeg& command);
     void operator()(SetNeighbour& command);

@@ -227,6 +227,48 @@ TEST_F(ControlTest, GrantsSsrcsToTheirOwnersWorkerAndRefusesOthers) {
     EXPECT_EQ(count(1, "RefuseSsrc 2"), 0U) << "carol is not keyed: an old notice";
 }
 
+TEST_F(ControlTest, AnEndpointMayRestartWithNewSsrcsAnyNumberOfTimes) {
+    settings.ssrcs_per_endpoint = 2;
+    start();
+    const auto id = key("alice", 1, 2);
+    std::uint32_t ssrc = 100;
+    for (std::uint8_t epoch = 1; epoch <= 5; ++epoch) {
+        if (epoch > 1) {
+            kmfs[0]->say(keys(id, static_cast<std::uint8_t>(2 * epoch + 1),
+                              static_cast<std::uint8_t>(2 * epoch + 2)));
+            run_until([&] {
+                return count(0, "InstallReceiveKeys 0 epoch " + std::to_string(epoch)) == 1;
+            });
+            auto proof = notice(Notice::Kind::key_proved, 0);
+            proof.epoch = epoch;
+            proof.proof = srtp::Proof::restart;
+            notify(0, proof);
+        }
+        auto seen = notice(Notice::Kind::ssrc_seen, 0);
+        seen.epoch = epoch;
+        for (int i = 0; i < 2; ++i) {
+            seen.ssrc = ++ssrc;
+            notify(0, seen);
+        }
+        run_until([&] { return statistics().ssrcs_granted == 2U * epoch; });
+    }
+    EXPECT_EQ(statistics().ssrcs_refused, 0U);
+}
+
+TEST_F(ControlTest, ASilentEndpointGetsItsNewKeysAfterASecond) {
+    start();
+    const auto id = key("alice", 1, 2);
+    kmfs[0]->say(keys(id, 3, 4));
+    run_until([&] { return count(0, "InstallReceiveKeys 0 epoch 2") == 1; });
+    run_until([&] { return count(0, "DecideKeys 0 epoch 2") == 1; });
+    run_for(50ms);
+    EXPECT_EQ(count(1, "SetTransmitKeys 0 epoch 2"), 0U) << "the worker has seen something";
+    kmfs[0]->say(keys(id, 5, 6));
+    workers[0].finds_silence = true;
+    run_until([&] { return count(1, "SetTransmitKeys 0 epoch 3 start 1") == 1; });
+    EXPECT_EQ(count(0, "DecideKeys 0 epoch 3"), 1U);
+}
+
 TEST_F(ControlTest, LogsNoMoreThanAFewOfManyRefusedSsrcs) {
     start();
     key("alice", 1, 2, 0);
@@ -320,7 +362,7 @@ TEST_F(ControlTest, PausesALegThatExists) {
     EXPECT_FALSE(control->pause_leg(conference, "alice", 78, "bob", true));
     EXPECT_FALSE(control->pause_leg(conference, "alice", 77, "zoe", true));
     EXPECT_FALSE(control->pause_leg(settings.conferences[1].id, "alice", 77, "bob", true));
-    run_until([&] { return count(0, "PauseLeg 0 77 to 1 paused") == 1; });
+    run_until([&] { return count(0, "PauseLeg 77 to 1 paused") == 1; });
 }
 
 TEST_F(ControlTest, FreesAndCountsWhatIsLeftAtTheEnd) {
