@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "kmf-tunnel/record.h"
 #include "tools/dtls_srtp/exporter.h"
 #include "tools/dtls_srtp/profile_list.h"
 
@@ -103,6 +104,7 @@ void DtlsClient::start() {
 
 void DtlsClient::on_datagram(srtp::Bytes datagram) {
     if (state_ == State::handshaking) {
+        keep_early(datagram);
         tap_.note_received(datagram);
         port_.offer(datagram);
         advance();
@@ -141,6 +143,16 @@ void DtlsClient::finish_handshake() {
                       "the KMF sent no external_session_id to compare with its tls-id");
     keys_ = std::move(exported->hop);
     state_ = State::keyed;
+    for (const auto& datagram : std::exchange(early_, {})) association_->receive(datagram);
+    flush();
+}
+
+// An ekt_key can overtake the Finished, which may wait at the media distributor for the media keys
+// to be in place.
+void DtlsClient::keep_early(srtp::Bytes datagram) {
+    if (!tunnel::has_protected_handshake(datagram)) return;
+    if (early_.size() == kEarlyDatagrams) early_.pop_front();
+    early_.emplace_back(datagram.begin(), datagram.end());
 }
 
 // For what is only known after the handshake.

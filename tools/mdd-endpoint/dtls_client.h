@@ -97,8 +97,11 @@ class DtlsClient {
     unsigned acknowledgements() const { return acknowledgements_; }
 
   private:
+    static constexpr std::size_t kEarlyDatagrams = 4;
+
     void advance();
     void finish_handshake();
+    void keep_early(srtp::Bytes datagram);
     void refuse(std::uint8_t alert, std::string why);
     void fail(std::string why);
     void fail_handshake();
@@ -115,6 +118,7 @@ class DtlsClient {
     State state_ = State::handshaking;
     std::string failure_;
     std::optional<srtp::HopKeys> keys_;
+    std::deque<dtls::Datagram> early_;  // may be about what follows the handshake
     std::deque<EktKey> ekt_keys_;
     unsigned repeats_ = 0;
     unsigned acknowledgements_ = 0;

@@ -194,8 +194,6 @@ class AssociationTest : public DtlsClientTest {
 
     std::optional<KeyServer> server;
     std::optional<DtlsClient> client;
-
-  private:
     std::optional<DtlsIdentity> identity_;
     std::vector<Datagram> out_;
 };
@@ -231,6 +229,26 @@ TEST_F(AssociationTest, RepeatedEktKeyIsAcknowledgedAgainAndHandedOnOnce) {
     EXPECT_FALSE(client->next_ekt_key());
     EXPECT_TRUE(server->acknowledged().empty());
     carry({});
+    EXPECT_EQ(server->acknowledged(), std::vector<std::uint16_t>{3});
+}
+
+TEST_F(AssociationTest, EktKeyThatOvertakesTheFinishedIsNotLost) {
+    identity_.emplace(client_.cert_file, client_.key_file, server_.fingerprint(), kDouble);
+    server.emplace(server_, kDouble);
+    client.emplace(*identity_, [this](srtp::Bytes d) { out_.emplace_back(d.begin(), d.end()); });
+    client->start();
+    KeyServer::Datagrams finished;
+    while (!server->keys()) {
+        for (const auto& datagram : std::exchange(finished, {})) client->on_datagram(datagram);
+        for (const auto& datagram : std::exchange(out_, {}))
+            for (auto& answer : server->answer(datagram)) finished.push_back(std::move(answer));
+    }
+    for (const auto& datagram : server->deliver(conference_key(kDouble, 3)))
+        client->on_datagram(datagram);
+    EXPECT_EQ(client->state(), State::handshaking);
+    carry(finished);
+    ASSERT_EQ(client->state(), State::keyed) << client->failure();
+    EXPECT_TRUE(client->next_ekt_key());
     EXPECT_EQ(server->acknowledged(), std::vector<std::uint16_t>{3});
 }
 
