@@ -11,13 +11,6 @@
 #include "tools/mdd-endpoint/original_header.h"
 
 namespace mdd::endpoint {
-namespace {
-
-// Each key of a stream has an SPI of its own, so no stream has a second one to count.
-constexpr std::uint16_t kEpoch = 0;
-
-}  // namespace
-
 srtp::Secret<32> E2eSender::random_master_key(std::size_t key_bytes) {
     srtp::Secret<32> key;
     if (RAND_priv_bytes(key.writable().data(), static_cast<int>(key_bytes)) != 1)
@@ -36,13 +29,17 @@ void E2eSender::forget() {
     for (auto& [ssrc, stream] : streams_) stream.keyed.reset();
 }
 
-E2eSender::Keyed E2eSender::make_keyed(std::uint32_t ssrc) const {
+E2eSender::Keyed E2eSender::make_keyed(std::uint32_t ssrc, Stream& stream) const {
+    // Who comes back to a conference that has not re-keyed needs a higher epoch to be heard.
+    auto& last = stream.last_spi_and_epoch;
+    const bool again = last && last->first == key_->spi;
+    last.emplace(key_->spi, again ? static_cast<std::uint16_t>(last->second + 1) : 0);
     auto secret = make_key_(key_->key_bytes);
     const srtp::MasterKey master{srtp::Secret<srtp::kMaxHopKeyBytes>(secret.first(key_->key_bytes)),
                                  srtp::Secret<srtp::kHopSaltBytes>(key_->salt.bytes())};
     SrtpSession session(key_->key_bytes, master, SrtpSession::Direction::outbound,
                         std::array{ssrc});
-    return {std::move(secret), std::move(session), 0, {}};
+    return {std::move(secret), std::move(session), last->second, 0, {}};
 }
 
 Crypto E2eSender::seal(Packet& packet, PacketIndex& index) {
@@ -59,7 +56,7 @@ Crypto E2eSender::seal(Packet& packet, PacketIndex& index) {
     synthetic.insert(synthetic.end(),
                      packet.begin() + static_cast<std::ptrdiff_t>(layout->header_bytes),
                      packet.end());
-    if (!stream.keyed) stream.keyed.emplace(make_keyed(ssrc));
+    if (!stream.keyed) stream.keyed.emplace(make_keyed(ssrc, stream));
     const auto result = stream.keyed->session.protect(synthetic, *place);
     if (result != Crypto::ok) return result;
     stream.indices.commit(*place);
@@ -85,8 +82,8 @@ void E2eSender::append_tag(Packet& packet, std::uint32_t ssrc, PacketIndex index
     auto& keyed = *stream.keyed;
     if (keyed.tag.empty() || keyed.tag_roc != roc_of(index)) {
         keyed.tag_roc = roc_of(index);
-        keyed.tag = build_full_tag(*key_, kEpoch, keyed.master_key.first(key_->key_bytes), ssrc,
-                                   keyed.tag_roc);
+        keyed.tag = build_full_tag(*key_, keyed.epoch, keyed.master_key.first(key_->key_bytes),
+                                   ssrc, keyed.tag_roc);
     }
     packet.insert(packet.end(), keyed.tag.begin(), keyed.tag.end());
     ++full_tags_;

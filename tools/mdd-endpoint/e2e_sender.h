@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "tools/mdd-endpoint/ekt_key.h"
@@ -29,8 +30,9 @@ class E2eSender {
 
     explicit E2eSender(MakeKey make_key = random_master_key) : make_key_(std::move(make_key)) {}
 
-    // Changes over to an EKT key: from its next packet on, each stream has a new master key, epoch
-    // 0 and full tags; nothing is sealed under the keys before. Indices go on.
+    // Changes over to an EKT key: from its next packet on, each stream has a new master key, full
+    // tags and epoch 0, or the next one where the SPI is that of before; nothing is sealed under
+    // the keys before. Indices go on.
     void use(std::shared_ptr<const EktKey> key);
     // Wipes all keys; seal() must not be called until the next use().
     void forget();
@@ -60,17 +62,19 @@ class E2eSender {
     struct Keyed {
         srtp::Secret<32> master_key;
         SrtpSession session;
+        std::uint16_t epoch;
         std::uint32_t tag_roc = 0;
         std::vector<std::uint8_t> tag;  // the field for tag_roc, repeated as it is
     };
     struct Stream {
         IndexTracker indices;
         std::optional<Keyed> keyed;  // under key_
+        std::optional<std::pair<std::uint16_t, std::uint16_t>> last_spi_and_epoch;
         int full_tags_due = kFullTagsAtStart;
         Clock::time_point last_full_tag{};
     };
 
-    Keyed make_keyed(std::uint32_t ssrc) const;
+    Keyed make_keyed(std::uint32_t ssrc, Stream& stream) const;
 
     MakeKey make_key_;
     std::shared_ptr<const EktKey> key_;

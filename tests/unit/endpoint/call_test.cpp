@@ -1,6 +1,7 @@
 // Whole endpoints on real loopback sockets, with a libsrtp2 distributor in the MDD's place:
 // handshake, media, RTCP, late joiners, re-keys, pauses, local programs.
 #include <fstream>
+#include <set>
 
 #include "tests/unit/endpoint/call.h"
 
@@ -59,6 +60,22 @@ TEST_P(CallTest, ReceiveOnlyEndpointIsHeardByItsReports) {
     EXPECT_TRUE(run_until([&] { return distributor_.rtcp_in.size() == 2; }, 1500ms));
     EXPECT_TRUE(read_rtcp(distributor_.rtcp_in[0].second));
     EXPECT_EQ(b.report()["rtcp"]["sent"], 2);
+}
+
+// RTCP is not end to end: the distributor reads it (RFC 8871 §4.3).
+TEST_P(CallTest, OwnRtcpTellsNothingButARandomName) {
+    join(options());
+    join(source(1111));
+    EXPECT_TRUE(run_until([&] { return distributor_.rtcp_in.size() >= 2; }));
+    std::set<std::string> names;
+    for (const auto& [from, packet] : distributor_.rtcp_in) {
+        const auto chunk = packet.begin() + 18;  // report with SSRC, header with SSRC, CNAME's head
+        ASSERT_GT(packet.size(), 18u);
+        const std::string name(chunk, chunk + packet[17]);
+        EXPECT_EQ(packet, receiver_report(srtp::load_be32(packet.data() + 4), name));
+        names.insert(name);
+    }
+    EXPECT_EQ(names.size(), 2u);
 }
 
 TEST_P(CallTest, KeyframeIsRequestedForEachNewStreamOnRequest) {

@@ -49,6 +49,18 @@ TEST_F(EktRekeyTest, NewEktKeyMakesANewMasterKeyAtOnceWithEpochZeroInThreeFullTa
     EXPECT_EQ(kinds, "FFFss");
 }
 
+TEST_F(EktRekeyTest, EpochCountsTheMasterKeysOfAStreamUnderOneSpi) {
+    relayed(rtp_packet(1));
+    a.leave();
+    a.install(numbered_hop_keys(kProfile, 1));
+    give(a, 7);
+    const auto back = sent(rtp_packet(2));
+    EXPECT_EQ(tag_of(back, 7).epoch, 1);
+    EXPECT_EQ(opened_by_b(*relay.forward(back)), 1u);
+    give(a, 8);
+    EXPECT_EQ(tag_of(sent(rtp_packet(3)), 8).epoch, 0);
+}
+
 TEST_F(EktRekeyTest, MasterKeysAreRandomAndNeverSharedBetweenSenders) {
     std::set<std::string> keys;
     DoubleContext other{kProfile};
