@@ -78,7 +78,9 @@ struct TakenOver {
 
 // Takes an association away from OpenSSL right after its handshake: derives the keys from the
 // master secret, opens both Finished records with them and compares the result with what OpenSSL
-// knows, then frees the SSL. A wrong derivation therefore never goes live.
+// knows, then frees the SSL. A wrong derivation therefore never goes live. Best called as soon as
+// SSL_do_handshake() returns 1, without an SSL_read(): an ekt_key that OpenSSL reads is lost, and
+// puts it back into SSL_in_init().
 //
 // nullopt and `why`, a clause without secrets ("the cipher ... is not AES-GCM"): nothing was
 // changed and the SSL stays usable. That is so for any other version or cipher, an unfinished or

@@ -43,7 +43,9 @@ std::optional<Suite> suite_of(const SSL_CIPHER* cipher) {
 // Why this SSL has to stay with OpenSSL; empty when nothing speaks against it.
 std::string obstacle(SSL* ssl, const RecordTap& tap) {
     if (ssl == nullptr) return "there is no association";
-    if (SSL_is_init_finished(ssl) != 1) return "the handshake is not finished";
+    // Not SSL_is_init_finished(): an ekt_key that OpenSSL has read makes it wait for more of what
+    // it takes for a new handshake.
+    if (SSL_get_state(ssl) != TLS_ST_OK) return "the handshake is not finished";
     if (SSL_version(ssl) != DTLS1_2_VERSION)
         return std::string("the protocol is ") + SSL_get_version(ssl) + ", not DTLS 1.2";
     if (!suite_of(SSL_get_current_cipher(ssl)))

@@ -14,16 +14,10 @@ Sorting sort_inbound(Bytes datagram) {
     while (const auto record = walk.next()) {
         if (record->epoch > 0) continue;
         if (record->type == ContentType::alert) return Sorting::unwanted_alert;
-        if (record->type == ContentType::application_data) return Sorting::unwanted_type;
+        if (record->type == ContentType::application_data || record->type == ContentType::ack)
+            return Sorting::unwanted_type;
     }
     return Sorting::pass;
-}
-
-Bytes finished_record(Bytes datagram) {
-    RecordWalk walk(datagram);
-    while (const auto record = walk.next())
-        if (record->type == ContentType::handshake && record->epoch > 0) return record->whole;
-    return {};
 }
 
 bool has_protected_record(Bytes datagram) {

@@ -43,12 +43,12 @@ struct EndOptions {
     bool with_extensions = true;
     bool may_renegotiate = false;
     bool with_session_cache = false;
+    bool takes_over = false;     // as an owner should: as soon as the handshake is done
     SSL_CTX* context = nullptr;  // instead of a new one
     const RawExtension* raw_extension = nullptr;
     int version = DTLS1_2_VERSION;
     dtls::EktTimers timers{};
-    unsigned openssl_timer_us = 60'000'000;      // real time; OpenSSL fires 15 ms early
-    const dtls::RecordTap* other_tap = nullptr;  // instead of its own, to make take_over() fail
+    unsigned openssl_timer_us = 60'000'000;  // real time; OpenSSL fires 15 ms early
 };
 
 struct Identity {
@@ -113,6 +113,7 @@ class End {
     void start() { step(); }
 
     void feed(srtp::Bytes datagram, TimePoint now = {}) {
+        now_ = now;
         if (server) server->receive(datagram, now);
         if (client) client->receive(datagram);
         if (ssl) {
@@ -128,7 +129,7 @@ class End {
         if (server) server->expire(now);
         if (ssl && !is_established()) {
             ERR_clear_error();
-            DTLSv1_handle_timeout(ssl.get());
+            has_failed |= DTLSv1_handle_timeout(ssl.get()) < 0;  // OpenSSL has given up
         }
         collect();
     }
@@ -138,8 +139,7 @@ class End {
     }
 
     bool take_over(TimePoint now = {}) {
-        const auto& seen = options_.other_tap != nullptr ? *options_.other_tap : tap;
-        auto taken = dtls::take_over(ssl, seen, why);
+        auto taken = dtls::take_over(ssl, tap, why);
         if (!taken) return false;
         sent_message = taken->sent_message;
         if (role_ == Role::server)
@@ -260,6 +260,10 @@ class End {
         std::uint8_t read[4096];
         ERR_clear_error();
         int result = SSL_do_handshake(ssl.get());
+        if (result == 1 && options_.takes_over) {
+            EXPECT_TRUE(take_over(now_)) << why;
+            return;
+        }
         while (result > 0) {
             ERR_clear_error();
             result = SSL_read(ssl.get(), read, sizeof read);
@@ -270,6 +274,7 @@ class End {
 
     Role role_;
     EndOptions options_;
+    TimePoint now_{};
     tunnel::DatagramPort port_;
     tunnel::SslCtxPtr context_;
 

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "tests/unit/dtls_srtp/end.h"
+#include "tools/dtls_srtp/handshake_message.h"
 
 namespace mdd::test {
 namespace {
@@ -235,6 +236,30 @@ TEST(TakeOverRefuses, KeysThatDoNotOpenTheFinishedRecords) {
     for (const auto& datagram : fresh.server.tap.last_flight()) mixed.note_sent(datagram);
     mixed.note_received(stranger.client.tap.sent_finished());
     expect_refusal(fresh.server, fresh.client, mixed, "the peer's Finished");
+}
+
+// Records that the right keys open must also hold what OpenSSL knows.
+TEST(TakeOverRefuses, AFinishedThatSaysSomethingElse) {
+    Pair pair;
+    const auto flight = pair.server.tap.last_flight();
+    auto raw = dtls::take_over(pair.client.ssl, pair.client.tap, pair.client.why);
+    ASSERT_TRUE(raw);
+    const auto with_verify_data = [&](const Datagram& body, std::uint8_t type) {
+        dtls::RecordTap tap;
+        for (const auto& datagram : flight) tap.note_sent(datagram);
+        tap.note_received(
+            raw->records.seal(22, dtls::encode_handshake(type, raw->sent_message, body).bytes()));
+        return tap;
+    };
+    Datagram right(12);
+    SSL_get_peer_finished(pair.server.ssl.get(), right.data(), right.size());
+    auto wrong = right;
+    wrong.back() ^= 1;
+    std::string why;
+    EXPECT_FALSE(dtls::take_over(pair.server.ssl, with_verify_data(wrong, 20), why));
+    EXPECT_EQ(why, "the derived keys do not open the peer's Finished");
+    EXPECT_FALSE(dtls::take_over(pair.server.ssl, with_verify_data(right, 26), why));
+    EXPECT_TRUE(dtls::take_over(pair.server.ssl, with_verify_data(right, 20), why)) << why;
 }
 
 // The tap of the same association whose last record it has not seen would lead to a used nonce.
