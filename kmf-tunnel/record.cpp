@@ -83,4 +83,11 @@ bool has_protected_handshake(srtp::Bytes datagram) {
     });
 }
 
+bool has_stunted_record(srtp::Bytes datagram, std::size_t least_bytes) {
+    RecordWalk walk(datagram);
+    while (const auto record = walk.next())
+        if (record->epoch >= 1 && record->fragment.size() < least_bytes) return true;
+    return false;
+}
+
 }  // namespace mdd::tunnel

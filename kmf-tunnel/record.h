@@ -62,4 +62,8 @@ std::optional<std::array<std::uint8_t, 32>> client_hello_random(srtp::Bytes data
 // Finished.
 bool has_protected_handshake(srtp::Bytes datagram);
 
+// A record of epoch 1 or above, before any malformed one, with less in it than `least_bytes`:
+// the tag and explicit nonce of the cipher in use. Nobody's keys ever made it.
+bool has_stunted_record(srtp::Bytes datagram, std::size_t least_bytes);
+
 }  // namespace mdd::tunnel

@@ -103,6 +103,17 @@ TEST(TunnelRecord, TellsEpoch0FromProtectedHandshakes) {
     EXPECT_TRUE(has_protected_handshake(flight));
 }
 
+TEST(TunnelRecord, ARecordWithoutRoomForItsTagIsStunted) {
+    for (const std::size_t size : {0u, 2u, 23u})
+        EXPECT_TRUE(has_stunted_record(record(23, 1, Datagram(size)), 24)) << size;
+    EXPECT_FALSE(has_stunted_record(record(23, 1, Datagram(24)), 24));
+    EXPECT_FALSE(has_stunted_record(record(20, 0, {1}), 24)) << "nothing protects epoch 0";
+    EXPECT_TRUE(has_stunted_record(joined(record(20, 0, {1}), record(22, 1, {9})), 24));
+    EXPECT_TRUE(has_stunted_record(joined(record(21, 7, {9}), {1, 2, 3}), 24))
+        << "a broken tail behind it changes nothing";
+    EXPECT_FALSE(has_stunted_record({}, 24));
+}
+
 TEST(TunnelRecord, BrokenDatagramsAreNothing) {
     const Datagram hello = record(22, 0, handshake(1));
     for (std::size_t size = 0; size < hello.size(); ++size) {
