@@ -14,6 +14,7 @@ namespace mdd::tunnel {
 namespace {
 
 using test::SessionPair;
+using test::TestCertificate;
 using test::TestPki;
 
 class TunnelSecure : public ::testing::Test {
@@ -214,6 +215,27 @@ TEST_F(TunnelSecure, RecordsUpTo16384BytesPassAndLongerOnesDoNot) {
     EXPECT_TRUE(mdd.send(srtp::Bytes(bytes).first(1)));
     run();
     EXPECT_EQ(arrived, (std::vector<std::size_t>{kMaxRecordBytes, 1}));
+}
+
+TEST_F(TunnelSecure, TheEndOfACertificatesValidityIsReadFromItsFile) {
+    using namespace std::chrono;
+    const auto until = [](const TestCertificate& leaf) {
+        return certificate_expiry(leaf.cert_file) - system_clock::now();
+    };
+    const auto fresh = until(pki_.issue("leaf-1"));
+    EXPECT_GT(fresh, hours(24) - minutes(1));
+    EXPECT_LE(fresh, hours(24));
+    const auto expired = until(pki_.issue_expired("leaf-2"));
+    EXPECT_GT(expired, -hours(1) - minutes(1));
+    EXPECT_LE(expired, -hours(1));
+    for (const std::string& file : {std::string("/nowhere.pem"), mdd_.key_file}) {
+        try {
+            certificate_expiry(file);
+            FAIL() << "read a validity from " << file;
+        } catch (const std::runtime_error& error) {
+            EXPECT_NE(std::string(error.what()).find(file), std::string::npos);
+        }
+    }
 }
 
 TEST_F(TunnelSecure, BadFilesAreNamedAtStartUp) {
