@@ -318,6 +318,26 @@ TEST_F(ControlTest, LetsASilentEndpointGoAndGivesItsStreamBackWhenItRejoins) {
     EXPECT_EQ(workers[0].granted[0], workers[0].granted[1]);
 }
 
+TEST_F(ControlTest, ForgetsTheSsrcsOfALeaverWhenNobodyIsLeftWhoHeardIt) {
+    settings.endpoint_timeout = 250ms;
+    start();
+    key("alice", 1, 2, 0);
+    key("bob", 3, 4, 1);
+    auto seen = notice(Notice::Kind::ssrc_seen, 0);
+    seen.ssrc = 77;
+    seen.epoch = 1;
+    notify(0, seen);
+    run_until([&] { return count(0, "GrantSsrc 0 77") == 1; });
+    workers[1].hears = true;
+    run_until([&] { return statistics().departures == 1; });
+    run_for(300ms);
+    EXPECT_EQ(count(0, "ClearSsrcOwner"), 0U) << "bob's keys have sealed it";
+    workers[1].hears = false;
+    run_until([&] { return count(0, "ClearSsrcOwner 77") == 1; });
+    EXPECT_EQ(count(1, "ClearSsrcOwner 77"), 1U);
+    EXPECT_EQ(control->conferences().all()[0].ssrcs.size(), 0U);
+}
+
 TEST_F(ControlTest, GivesUnfinishedHandshakesUp) {
     settings.limits.idle = 1s;
     start();
