@@ -2,6 +2,7 @@
 // material.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -16,5 +17,9 @@ struct Credentials {
     std::vector<Sha256>
         pins;  // SPKI SHA-256 of acceptable peers, besides the CA check; empty: any under the CA
 };
+
+// When the first certificate in a PEM file ceases to be valid. Throws std::runtime_error, a full
+// sentence that names the file, when there is none to read.
+std::chrono::system_clock::time_point certificate_expiry(const std::string& cert_file);
 
 }  // namespace mdd::tunnel

@@ -16,9 +16,10 @@ constexpr std::size_t kDashAt[] = {8, 13, 18, 23};
 
 AssociationId random_association_id() {
     AssociationId id;
-    while (id.is_zero())
-        if (RAND_bytes(id.bytes.data(), static_cast<int>(id.bytes.size())) != 1)
-            throw std::runtime_error("The random source gives no bytes for an association id.");
+    if (RAND_bytes(id.bytes.data(), static_cast<int>(id.bytes.size())) != 1)
+        throw std::runtime_error("The random source gives no bytes for an association id.");
+    id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0f) | 0x40);
+    id.bytes[8] = static_cast<std::uint8_t>((id.bytes[8] & 0x3f) | 0x80);
     return id;
 }
 

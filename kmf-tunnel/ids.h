@@ -29,7 +29,8 @@ using AssociationId = Id16<struct AssociationTag>;
 // A conference, known to both sides by configuration or signalling.
 using ConferenceId = Id16<struct ConferenceTag>;
 
-// From the operating system's random source. Never zero: the zero id is the keepalive's.
+// A version 4 UUID (RFC 4122 §4.4) from the operating system's random source, and so never zero:
+// the zero id is the keepalive's.
 AssociationId random_association_id();
 
 // 32 lower-case hex digits.

@@ -3,18 +3,42 @@
 #include "kmf-tunnel/link.h"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/udp.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <random>
+#include <stdexcept>
 
 #include "kmf-tunnel/connection.h"
-#include "kmf-tunnel/secure.h"
+#include "kmf-tunnel/dialogue.h"
 
 namespace mdd::tunnel {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+
+namespace {
+
+void add(const ConnectionCounters& connection, LinkCounters& sum) {
+    sum.session += connection.session;
+    sum.send_failed += connection.send_failed;
+    sum.receive_failed += connection.receive_failed;
+}
+
+void require_profiles(const LinkConfig& config) {
+    if (config.dialect == Dialect::rfc9185 &&
+        !rfc9185::encode(rfc9185::Announcement{0, config.profiles}))
+        throw std::runtime_error("The tunnel \"" + config.name + "\" cannot announce " +
+                                 std::to_string(config.profiles.size()) +
+                                 " SRTP profiles: RFC 9185 allows 1 to " +
+                                 std::to_string(rfc9185::kMaxProfiles) + ".");
+}
+
+std::shared_ptr<const SecureContext> make_context(const Credentials& credentials, Dialect dialect) {
+    return std::make_shared<const SecureContext>(Role::mdd, credentials, dialect);
+}
+
+}  // namespace
 
 class LinkImpl : public Connection::Owner, public std::enable_shared_from_this<LinkImpl> {
   public:
@@ -23,6 +47,7 @@ class LinkImpl : public Connection::Owner, public std::enable_shared_from_this<L
     void start();
     void stop();
     void abandon();
+    void renew(const Credentials& credentials);
     bool send(const Message& message);
 
     bool is_up() const { return is_up_; }
@@ -31,11 +56,12 @@ class LinkImpl : public Connection::Owner, public std::enable_shared_from_this<L
     std::optional<Clock::duration> round_trip() const;
 
     void on_connection_event(Connection& connection, Event event) override;
-    void on_connection_refused(Connection& connection) override;
+    void on_connection_refused(Connection& connection, const std::string& text) override;
 
   private:
     void attempt();
-    void connect(const asio::ip::udp::endpoint& peer);
+    void give_up_attempt();
+    void connect(const asio::ip::address& address);
     void attempt_failed(DownReason reason, const std::string& text, Milliseconds wait);
     void retry_in(Milliseconds wait);
     Milliseconds next_back_off();
@@ -45,12 +71,13 @@ class LinkImpl : public Connection::Owner, public std::enable_shared_from_this<L
     void on_alive();
     void report_down(DownReason reason, const std::string& text);
     void retire(std::shared_ptr<Connection>& connection);
+    Milliseconds wait_after(DownReason reason, const Connection& connection);
 
     asio::io_context& io_;
     LinkConfig config_;
     LinkEvents& events_;
-    SecureContext context_;
-    asio::ip::udp::resolver resolver_;
+    std::shared_ptr<const SecureContext> context_;
+    asio::ip::tcp::resolver resolver_;
     asio::steady_timer retry_timer_;
     std::shared_ptr<Connection> current_;
     std::shared_ptr<Connection> candidate_;
@@ -58,19 +85,24 @@ class LinkImpl : public Connection::Owner, public std::enable_shared_from_this<L
     LinkCounters counters_;  // of this link; `session` holds those of retired connections
     Milliseconds back_off_;
     std::minstd_rand jitter_{std::random_device{}()};
+    std::uint8_t version_;  // announced next
     bool is_running_ = false;
     bool is_attempting_ = false;  // resolving, or a candidate is in handshake
     bool is_up_ = false;
+    bool is_renewing_ = false;  // the credentials have changed since the current connection began
 };
 
 LinkImpl::LinkImpl(asio::io_context& io, LinkConfig config, LinkEvents& events)
     : io_(io),
       config_(std::move(config)),
       events_(events),
-      context_(Role::mdd, config_.credentials),
+      context_(make_context(config_.credentials, config_.dialect)),
       resolver_(io),
       retry_timer_(io),
-      back_off_(config_.retry_first) {}
+      back_off_(config_.retry_first),
+      version_(config_.first_version) {
+    require_profiles(config_);
+}
 
 void LinkImpl::start() {
     if (is_running_) return;
@@ -80,6 +112,24 @@ void LinkImpl::start() {
     });
 }
 
+void LinkImpl::renew(const Credentials& credentials) {
+    context_ = make_context(credentials, config_.dialect);
+    config_.credentials = credentials;
+    if (!is_running_) return;
+    is_renewing_ = current_ != nullptr;
+    give_up_attempt();
+    asio::post(io_, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->attempt();
+    });
+}
+
+void LinkImpl::give_up_attempt() {
+    resolver_.cancel();
+    retry_timer_.cancel();
+    retire(candidate_);
+    is_attempting_ = false;
+}
+
 void LinkImpl::stop() {
     if (current_) current_->shutdown();
     abandon();
@@ -87,18 +137,16 @@ void LinkImpl::stop() {
 
 void LinkImpl::abandon() {
     is_running_ = false;
-    is_attempting_ = false;
     is_up_ = false;
-    resolver_.cancel();
-    retry_timer_.cancel();
-    retire(candidate_);
+    is_renewing_ = false;
+    give_up_attempt();
     retire(current_);
 }
 
 void LinkImpl::retire(std::shared_ptr<Connection>& connection) {
     if (!connection) return;
     connection->close();
-    counters_.session += connection->session().counters();
+    add(connection->counters(), counters_);
     connection.reset();
 }
 
@@ -110,13 +158,13 @@ bool LinkImpl::send(const Message& message) {
 
 LinkCounters LinkImpl::counters() const {
     LinkCounters sum = counters_;
-    if (current_) sum.session += current_->session().counters();
-    if (candidate_) sum.session += candidate_->session().counters();
+    if (current_) add(current_->counters(), sum);
+    if (candidate_) add(candidate_->counters(), sum);
     return sum;
 }
 
 std::optional<Clock::duration> LinkImpl::round_trip() const {
-    return current_ ? current_->session().round_trip() : std::nullopt;
+    return current_ ? current_->round_trip() : std::nullopt;
 }
 
 void LinkImpl::attempt() {
@@ -126,7 +174,7 @@ void LinkImpl::attempt() {
     error_code not_numeric;
     const auto address = asio::ip::make_address(config_.host, not_numeric);
     if (!not_numeric) {
-        connect({address, config_.port});
+        connect(address);
         return;
     }
     resolver_.async_resolve(
@@ -140,14 +188,15 @@ void LinkImpl::attempt() {
                     "cannot resolve \"" + self->config_.host + "\": " + error.message(),
                     self->next_back_off());
             else
-                self->connect(*results.begin());
+                self->connect(results.begin()->endpoint().address());
         });
 }
 
-void LinkImpl::connect(const asio::ip::udp::endpoint& peer) {
-    candidate_ = std::make_shared<Connection>(io_, context_, config_.session, counters_, *this);
+void LinkImpl::connect(const asio::ip::address& address) {
+    candidate_ =
+        make_connection(io_, context_, config_.session, {version_, config_.profiles}, *this);
     error_code error;
-    candidate_->open(peer, error);
+    candidate_->open(address, config_.port, error);
     if (error)
         attempt_failed(DownReason::unreachable, "no socket: " + error.message(), next_back_off());
 }
@@ -188,11 +237,11 @@ void LinkImpl::on_connection_event(Connection& connection, Event event) {
         on_alive();
 }
 
-void LinkImpl::on_connection_refused(Connection& connection) {
+void LinkImpl::on_connection_refused(Connection& connection, const std::string& text) {
     if (&connection == current_.get())
         current_->probe_now();
     else if (&connection == candidate_.get())
-        attempt_failed(DownReason::unreachable, "nobody listens there (ICMP)", config_.retry_first);
+        attempt_failed(DownReason::unreachable, text, config_.retry_first);
 }
 
 void LinkImpl::on_up(Connection&, const Up& up) {
@@ -200,6 +249,7 @@ void LinkImpl::on_up(Connection&, const Up& up) {
     retire(current_);
     current_ = std::move(candidate_);
     is_attempting_ = false;
+    is_renewing_ = false;
     back_off_ = config_.retry_first;
     peer_ = up.peer;
     is_up_ = true;
@@ -209,12 +259,25 @@ void LinkImpl::on_up(Connection&, const Up& up) {
 
 void LinkImpl::on_down(Connection& connection, const Down& down) {
     if (&connection == candidate_.get()) {
-        attempt_failed(down.reason, down.text, next_back_off());
+        attempt_failed(down.reason, down.text, wait_after(down.reason, connection));
         return;
     }
+    const Milliseconds wait = down.reason == DownReason::version_unsupported
+                                  ? wait_after(down.reason, connection)
+                                  : config_.retry_first;
     retire(current_);
-    if (!is_attempting_) retry_in(config_.retry_first);
+    if (!is_attempting_) retry_in(wait);
     report_down(down.reason, down.text);
+}
+
+// Remembers the version that a KMF names (RFC 9185 §5.4). There is no hurry to announce again what
+// it does not speak.
+Milliseconds LinkImpl::wait_after(DownReason reason, const Connection& connection) {
+    if (reason != DownReason::version_unsupported) return next_back_off();
+    const std::uint8_t named = connection.version_named().value_or(version_);
+    const bool is_news = named != version_ && named <= rfc9185::kHighestVersion;
+    if (is_news) version_ = named;
+    return is_news ? config_.retry_first : config_.retry_last;
 }
 
 void LinkImpl::on_silent() {
@@ -223,10 +286,7 @@ void LinkImpl::on_silent() {
 }
 
 void LinkImpl::on_alive() {
-    resolver_.cancel();
-    retry_timer_.cancel();
-    retire(candidate_);
-    is_attempting_ = false;
+    if (!is_renewing_) give_up_attempt();
     is_up_ = true;
     events_.on_link_up(peer_);
 }
@@ -249,6 +309,9 @@ void Link::start() {
 }
 void Link::stop() {
     impl_->stop();
+}
+void Link::renew(const Credentials& credentials) {
+    impl_->renew(credentials);
 }
 bool Link::send(const Message& message) {
     return impl_->send(message);

@@ -1,10 +1,11 @@
-// The MDD's side of one tunnel on a real socket: connect, keep alive, reconnect with back-off.
-// Holds no messages back and knows nothing of conferences.
+// The MDD's side of one tunnel on a real socket, in either dialect: connect, keep alive, reconnect
+// with back-off. Holds no messages back and knows nothing of conferences.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "kmf-tunnel/credentials.h"
 #include "kmf-tunnel/session.h"
@@ -21,9 +22,15 @@ struct LinkConfig {
     std::uint16_t port = 0;
     Credentials credentials;
     SessionConfig session;
+    Dialect dialect = Dialect::dtls_v1;
+    // rfc9185: announced on every new connection, in order of preference; 1 to 32,766.
+    std::vector<std::uint16_t> profiles;
+    // rfc9185: announced until the KMF names another; 0 is the only one there is.
+    std::uint8_t first_version = 0;
     Milliseconds retry_first{200};  // before the first retry, and always after ICMP said "refused"
     Milliseconds retry_last{
-        10'000};  // back-off doubles up to here; each wait is jittered by -25 to +25 %
+        10'000};  // back-off doubles up to here, and is this long at once when the KMF speaks
+                  // another version; each wait is jittered by -25 to +25 %
 };
 
 // Called on the io_context's thread, never from inside start(), stop() or send(). A callback may
@@ -38,8 +45,8 @@ class LinkEvents {
     // not affected.
     virtual void on_link_down(DownReason reason, const std::string& text) = 0;
     virtual void on_link_message(Message&& message) = 0;
-    // An attempt failed (certificate, alert, time-out, unreachable); the next one is already
-    // scheduled.
+    // An attempt failed (certificate, alert, time-out, unreachable, version); the next one is
+    // already scheduled.
     virtual void on_link_refused(DownReason reason, const std::string& text) = 0;
 };
 
@@ -58,8 +65,8 @@ class LinkImpl;
 // close_notify.
 class Link {
   public:
-    // Throws std::runtime_error, a full sentence, when the credentials cannot be loaded. `io` and
-    // `events` must outlive the link.
+    // Throws std::runtime_error, a full sentence, when the credentials cannot be loaded or rfc9185
+    // has no profiles to announce. `io` and `events` must outlive the link.
     Link(boost::asio::io_context& io, LinkConfig config, LinkEvents& events);
     ~Link();
     Link(const Link&) = delete;
@@ -68,8 +75,13 @@ class Link {
     void start();
     // Ends the tunnel with close_notify; no event follows.
     void stop();
+    // Goes over to new credentials: a new tunnel is made with them, and takes the place of the old
+    // one when it is up. Throws like the constructor, and then changes nothing.
+    void renew(const Credentials& credentials);
     // False when no tunnel has come up or the message cannot be sent (counted either way). While a
-    // tunnel is silent the message still goes out on it.
+    // tunnel is silent the message still goes out on it. Never blocks: for a KMF that reads too
+    // slowly rfc9185 queues SessionConfig::queue_bytes, and then drops DTLS messages (counted), but
+    // no Disconnect.
     bool send(const Message& message);
     bool is_up() const;
 

@@ -1,4 +1,4 @@
-// The KMF's side: any number of tunnels on one UDP socket, told apart by peer address. Knows no
+// The KMF's side: any number of tunnels, of one dialect or both, on one port number. Knows no
 // endpoints and no keys.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "kmf-tunnel/credentials.h"
 #include "kmf-tunnel/session.h"
@@ -24,35 +25,41 @@ struct ListenerConfig {
     std::uint16_t port = 0;  // 0: any, see Listener::port()
     Credentials credentials;
     SessionConfig session;
-    std::size_t max_half_open =
-        64;  // tunnels in handshake, past the cookie; more are dropped and counted
-    std::size_t max_tunnels = 1024;
+    std::size_t max_half_open = 64;  // of each dialect: tunnels in handshake (dtls_v1: past the
+                                     // cookie); more are dropped and counted
+    std::size_t max_tunnels = 1024;  // of each dialect
+    std::vector<Dialect> dialects{Dialect::dtls_v1};  // on UDP dtls_v1, on TCP rfc9185
 };
 
-// Called on the io_context's thread, never from inside send() or stop(). A callback may call send()
-// and stop(), but must not destroy the Listener.
+// Called on the io_context's thread, never from inside send(), close() or stop(). A callback may
+// call any of them, but must not destroy the Listener.
 class ListenerEvents {
   public:
     virtual ~ListenerEvents() = default;
     // A restarted MDD on a known address comes up before its old tunnel goes down.
-    virtual void on_tunnel_up(TunnelId tunnel, const PeerIdentity& peer) = 0;
+    // rfc9185: when the peer has announced its profiles.
+    virtual void on_tunnel_up(TunnelId tunnel, const PeerIdentity& peer, Dialect dialect) = 0;
     virtual void on_tunnel_message(TunnelId tunnel, Message&& message) = 0;
     // Once per on_tunnel_up. The same MDD may be back on another tunnel already.
     virtual void on_tunnel_down(TunnelId tunnel, DownReason reason, const std::string& text) = 0;
-    // A handshake that failed: the peer had no certificate, or one that we or they would not
-    // believe.
+    // A tunnel that did not come up: the peer had no certificate, or one that we or they would not
+    // believe, or (rfc9185) did not begin with profiles of our version.
     virtual void on_tunnel_refused(DownReason reason, const std::string& text) = 0;
 };
 
 struct ListenerCounters {
     SessionCounters session;  // summed over all tunnels, past ones included
     std::uint64_t datagrams_in = 0;
-    std::uint64_t unknown_source = 0;  // neither a known address nor a ClientHello
-    std::uint64_t half_open_full = 0;  // ClientHello dropped: max_half_open or max_tunnels reached
+    std::uint64_t connections_in = 0;  // rfc9185: TCP connections accepted
+    std::uint64_t unknown_source = 0;  // dtls_v1: neither a known address nor a ClientHello
+    std::uint64_t half_open_full =
+        0;  // ClientHello or connection dropped: max_half_open or max_tunnels reached
     std::uint64_t ups = 0;
     std::uint64_t refused = 0;
     std::uint64_t send_failed = 0;
     std::uint64_t receive_failed = 0;
+
+    ListenerCounters& operator+=(const ListenerCounters& other);
 };
 
 class ListenerImpl;
@@ -70,10 +77,16 @@ class Listener {
 
     void start();
     void stop();
-    // False when that tunnel is not up or the message cannot be sent (counted).
+    // Uses new credentials for tunnels to come; those that are up stay. Throws like the
+    // constructor, and then changes nothing.
+    void renew(const Credentials& credentials);
+    // Ends one tunnel with close_notify; no event follows. Nothing happens when there is none.
+    void close(TunnelId tunnel);
+    // False when that tunnel is not up or the message cannot be sent (counted). Never blocks: see
+    // Link::send(); keys are never dropped either.
     bool send(TunnelId tunnel, const Message& message);
 
-    std::uint16_t port() const;  // the bound one
+    std::uint16_t port() const;  // the bound one, for every dialect
     std::size_t tunnels_up() const;
     ListenerCounters counters() const;
 

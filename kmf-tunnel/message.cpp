@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "kmf-tunnel/wire.h"
+
 namespace mdd::tunnel {
 namespace {
 
@@ -14,40 +16,12 @@ constexpr std::uint8_t kMinor = 0;
 
 enum class WireType : std::uint8_t { empty = 0, supported_profiles = 1, srtp_key_information = 2 };
 
-// Consumes a message from the front. A take that does not fit returns nullopt and consumes nothing.
-class Reader {
-  public:
-    explicit Reader(srtp::Bytes bytes) : rest_(bytes) {}
-
-    std::optional<srtp::Bytes> take(std::size_t size_bytes) {
-        if (rest_.size() < size_bytes) return std::nullopt;
-        const srtp::Bytes taken = rest_.first(size_bytes);
-        rest_ = rest_.subspan(size_bytes);
-        return taken;
-    }
-    std::optional<std::uint16_t> take_u16() {
-        const auto field = take(2);
-        if (!field) return std::nullopt;
-        return srtp::load_be16(field->data());
-    }
-    std::optional<srtp::Bytes> take_vector16() {
-        const auto size_bytes = take_u16();
-        return size_bytes ? take(*size_bytes) : std::nullopt;
-    }
-    bool at_end() const { return rest_.empty(); }
-
-  private:
-    srtp::Bytes rest_;
-};
-
 std::optional<DecodeReason> read_profiles(Reader& reader, SupportedProfiles& body) {
     const auto list = reader.take_vector16();
     if (!list || list->empty() || list->size() % 2 != 0) return DecodeReason::profile_list;
     for (std::size_t i = 0; i < list->size(); i += 2)
         body.profiles.push_back(srtp::load_be16(list->data() + i));
-    const auto mki_size = reader.take(1);
-    if (!mki_size) return DecodeReason::mki;
-    const auto mki = reader.take(mki_size->front());
+    const auto mki = reader.take_vector8();
     if (!mki) return DecodeReason::mki;
     body.mki.assign(mki->begin(), mki->end());
     return std::nullopt;
@@ -81,33 +55,6 @@ std::optional<DecodeReason> read_body(Reader& reader, std::uint8_t type, Role re
     return DecodeReason::unknown_type;
 }
 
-// Appends to a buffer whose size was computed beforehand.
-class Writer {
-  public:
-    explicit Writer(srtp::MutableBytes out) : out_(out) {}
-
-    void put(srtp::Bytes bytes) {
-        std::copy(bytes.begin(), bytes.end(), out_.begin());
-        out_ = out_.subspan(bytes.size());
-    }
-    void put_u8(std::size_t value) {
-        const std::uint8_t byte = static_cast<std::uint8_t>(value);
-        put({&byte, 1});
-    }
-    void put_u16(std::size_t value) {
-        std::uint8_t bytes[2];
-        srtp::store_be16(bytes, static_cast<std::uint16_t>(value));
-        put(bytes);
-    }
-    void put_vector16(srtp::Bytes bytes) {
-        put_u16(bytes.size());
-        put(bytes);
-    }
-
-  private:
-    srtp::MutableBytes out_;
-};
-
 bool is_key_field(const SecretBytes& field) {
     return field.size() >= 1 && field.size() <= kMaxVectorBytes;
 }
@@ -133,8 +80,7 @@ std::optional<std::size_t> size_of(const SupportedProfiles& body) {
 void write(Writer& writer, const SupportedProfiles& body) {
     writer.put_u16(2 * body.profiles.size());
     for (const std::uint16_t profile : body.profiles) writer.put_u16(profile);
-    writer.put_u8(body.mki.size());
-    writer.put(body.mki);
+    writer.put_vector8(body.mki);
 }
 
 WireType type_of(const KeyInformation&) {
@@ -156,7 +102,26 @@ void write(Writer& writer, const KeyInformation& body) {
         writer.put_vector16(field->bytes());
 }
 
+// Has no form in this dialect; a size of nullopt keeps it from being written.
+WireType type_of(const Disconnect&) {
+    return WireType::empty;
+}
+std::optional<std::size_t> size_of(const Disconnect&) {
+    return std::nullopt;
+}
+void write(Writer&, const Disconnect&) {}
+
 }  // namespace
+
+std::string_view to_string(Dialect dialect) {
+    switch (dialect) {
+        case Dialect::dtls_v1:
+            return "dtls-v1";
+        case Dialect::rfc9185:
+            return "rfc9185";
+    }
+    return "unknown";
+}
 
 std::string_view to_string(DecodeReason reason) {
     switch (reason) {
@@ -176,6 +141,8 @@ std::string_view to_string(DecodeReason reason) {
             return "key_or_salt";
         case DecodeReason::trailing_bytes:
             return "trailing_bytes";
+        case DecodeReason::no_dtls:
+            return "no_dtls";
     }
     return "unknown";
 }

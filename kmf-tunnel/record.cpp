@@ -15,6 +15,10 @@ bool is_dtls_version(const std::uint8_t* p) {
     return p[0] == 0xfe && (p[1] == 0xff || p[1] == 0xfd);
 }
 
+bool is_content_type(std::uint8_t type) {
+    return (type >= 20 && type <= 23) || type == static_cast<std::uint8_t>(ContentType::ack);
+}
+
 std::optional<Record> first_if_client_hello(srtp::Bytes datagram) {
     if (!is_well_formed(datagram)) return std::nullopt;
     const auto record = RecordWalk(datagram).next();
@@ -38,8 +42,7 @@ std::optional<Record> RecordWalk::next() {
     if (rest_.size() < kRecordHeaderBytes) return std::nullopt;
     const std::uint8_t* header = rest_.data();
     const std::size_t whole_bytes = kRecordHeaderBytes + srtp::load_be16(header + 11);
-    if (header[0] < 20 || header[0] > 23 || !is_dtls_version(header + 1) ||
-        whole_bytes > rest_.size())
+    if (!is_content_type(header[0]) || !is_dtls_version(header + 1) || whole_bytes > rest_.size())
         return std::nullopt;
     const std::uint64_t sequence =
         static_cast<std::uint64_t>(srtp::load_be16(header + 5)) << 32 | srtp::load_be32(header + 7);

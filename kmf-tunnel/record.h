@@ -18,6 +18,7 @@ enum class ContentType : std::uint8_t {
     alert = 21,
     handshake = 22,
     application_data = 23,
+    ack = 26,  // RFC 9147 §7, which RFC 8870 uses under DTLS 1.2 as well
 };
 
 // One record of a datagram; `whole` is header and fragment, borrowed from the datagram.
@@ -30,7 +31,7 @@ struct Record {
 };
 
 // Walks a datagram: each call to next() gives a record, or nullopt at the end and at the first
-// malformed header (type outside 20 to 23, version not DTLS, length past the end). well_formed()
+// malformed header (type none of ContentType, version not DTLS, length past the end). well_formed()
 // after the walk tells which it was.
 class RecordWalk {
   public:

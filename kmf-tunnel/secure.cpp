@@ -5,7 +5,8 @@
 #include <openssl/err.h>
 
 #include <algorithm>
-#include <stdexcept>
+
+#include "kmf-tunnel/tls_failure.h"
 
 namespace mdd::tunnel {
 namespace {
@@ -19,32 +20,17 @@ unsigned int repeat_timer(SSL*, unsigned int last_us) {
     return last_us == 0 ? kFirstRepeatUs : std::min(2 * last_us, kLastRepeatUs);
 }
 
-// OpenSSL reports a received fatal alert as reason 1000 + alert number.
-bool is_received_alert(unsigned long code) {
-    return ERR_GET_REASON(code) >= SSL_AD_REASON_OFFSET;
-}
-
-bool is_missing_certificate(unsigned long code) {
-    return ERR_GET_REASON(code) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
-}
-
 }  // namespace
 
 Secure::Secure(const SecureContext& context)
-    : context_(context),
-      ssl_(SSL_new(context.native())),
+    : check_{context, {}, {}},
+      ssl_(make_ssl(check_)),
       state_(context.role() == Role::kmf ? State::listening : State::handshaking) {
-    if (!ssl_) throw std::runtime_error("OpenSSL cannot make a DTLS association: out of memory.");
     port_.out = [this](srtp::Bytes datagram) {
         outbox_.emplace_back(datagram.begin(), datagram.end());
     };
     attach_datagram_bio(ssl_.get(), port_);
-    SSL_set_app_data(ssl_.get(), this);
     DTLS_set_timer_cb(ssl_.get(), repeat_timer);
-    if (context.role() == Role::kmf)
-        SSL_set_accept_state(ssl_.get());
-    else
-        SSL_set_connect_state(ssl_.get());
 }
 
 void Secure::start() {
@@ -55,7 +41,7 @@ void Secure::on_datagram(srtp::Bytes datagram, srtp::Bytes peer, const Sink& sin
     if (state_ == State::down || datagram.empty()) return;
     port_.offer(datagram);
     if (state_ == State::listening) {
-        cookie_peer_.assign(peer.begin(), peer.end());
+        check_.cookie_peer.assign(peer.begin(), peer.end());
         listen();
     }
     if (state_ == State::handshaking) handshake();
@@ -81,15 +67,9 @@ void Secure::handshake() {
 }
 
 void Secure::come_up() {
-    const X509Ptr certificate(SSL_get1_peer_certificate(ssl_.get()));
-    if (!certificate || SSL_get_verify_result(ssl_.get()) != X509_V_OK) {
-        state_ = State::down;
-        failure_ = Failure::refused_by_us;
-        failure_text_ = "the peer showed no valid certificate";
-        return;
-    }
-    peer_ = identity_of(certificate.get());
-    state_ = State::up;
+    peer_ = proven_peer(ssl_.get());
+    if (!peer_) failure_ = Down{DownReason::refused_by_us, "the peer showed no valid certificate"};
+    state_ = peer_ ? State::up : State::down;
 }
 
 void Secure::read_records(const Sink& sink) {
@@ -107,25 +87,8 @@ void Secure::read_records(const Sink& sink) {
 }
 
 void Secure::fail(int ssl_result) {
-    const int error = SSL_get_error(ssl_.get(), ssl_result);
-    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
-        return;
-    }
-    const unsigned long code = ERR_peek_error();
-    if (error == SSL_ERROR_ZERO_RETURN) {
-        failure_ = Failure::closed_by_peer;
-        failure_text_ = "the peer closed the tunnel";
-    } else if (!certificate_error_.empty() || is_missing_certificate(code)) {
-        failure_ = Failure::refused_by_us;
-        failure_text_ = certificate_error_.empty() ? openssl_error_text() : certificate_error_;
-    } else if (is_received_alert(code)) {
-        failure_ = state_ == State::up ? Failure::closed_by_peer : Failure::refused_by_peer;
-        failure_text_ = "the peer sent an alert: " + openssl_error_text();
-    } else {
-        failure_ = Failure::handshake_failed;
-        failure_text_ = openssl_error_text();
-    }
-    state_ = State::down;
+    failure_ = failure_of(ssl_.get(), ssl_result, state_ == State::up, check_.refusal);
+    if (failure_) state_ = State::down;
 }
 
 void Secure::on_time() {

@@ -12,45 +12,18 @@
 #include <string>
 #include <vector>
 
-#include "kmf-tunnel/credentials.h"
 #include "kmf-tunnel/datagram_bio.h"
+#include "kmf-tunnel/down.h"
 #include "kmf-tunnel/identity.h"
-#include "kmf-tunnel/message.h"
 #include "kmf-tunnel/openssl_ptr.h"
+#include "kmf-tunnel/secure_context.h"
 
 namespace mdd::tunnel {
-
-// What all tunnels of one end share: certificate, key, CA, pins, and the server's cookie secret.
-// Read-only once made.
-class SecureContext {
-  public:
-    // Throws std::runtime_error, a sentence that names the file, when a file cannot be read or key
-    // and certificate do not belong together.
-    SecureContext(Role role, const Credentials& credentials);
-
-    Role role() const { return role_; }
-    SSL_CTX* native() const { return context_.get(); }
-    const std::vector<Sha256>& pins() const { return pins_; }
-    srtp::Bytes cookie_secret() const { return cookie_secret_.bytes(); }
-
-  private:
-    Role role_;
-    SslCtxPtr context_;
-    std::vector<Sha256> pins_;
-    srtp::Secret<32> cookie_secret_;
-};
 
 // One DTLS association. One thread; not movable, OpenSSL keeps its address.
 class Secure {
   public:
     enum class State : std::uint8_t { listening, handshaking, up, down };
-    enum class Failure : std::uint8_t {
-        none,
-        closed_by_peer,
-        refused_by_us,
-        refused_by_peer,
-        handshake_failed
-    };
     using Sink = std::function<void(srtp::Bytes plaintext)>;
 
     // A server starts in `listening`, a client in `handshaking` (and sends nothing before start()).
@@ -75,31 +48,25 @@ class Secure {
     std::optional<std::vector<std::uint8_t>> next_datagram();
 
     State state() const { return state_; }
-    Failure failure() const { return failure_; }
-    // One line on why it is down, without secrets.
-    const std::string& failure_text() const { return failure_text_; }
+    // Why it is down, unless shutdown() was called.
+    const std::optional<Down>& failure() const { return failure_; }
     // Set once up.
     const std::optional<PeerIdentity>& peer() const { return peer_; }
 
   private:
-    friend struct SecureCallbacks;
-
     void listen();
     void handshake();
     void read_records(const Sink& sink);
     void fail(int ssl_result);
     void come_up();
 
-    const SecureContext& context_;
+    PeerCheck check_;
     DatagramPort port_;
     std::deque<std::vector<std::uint8_t>> outbox_;
     SslPtr ssl_;
     State state_;
-    Failure failure_ = Failure::none;
-    std::string failure_text_;
-    std::string certificate_error_;  // set by our check of the peer's certificate
+    std::optional<Down> failure_;
     std::optional<PeerIdentity> peer_;
-    std::vector<std::uint8_t> cookie_peer_;
     srtp::Secret<kMaxRecordBytes> plaintext_;
 };
 

@@ -27,44 +27,7 @@ std::uint64_t number_of(const ConferenceId& nonce) {
            srtp::load_be32(nonce.bytes.data() + 12);
 }
 
-DownReason reason_of(Secure::Failure failure) {
-    switch (failure) {
-        case Secure::Failure::closed_by_peer:
-            return DownReason::closed_by_peer;
-        case Secure::Failure::refused_by_us:
-            return DownReason::refused_by_us;
-        case Secure::Failure::refused_by_peer:
-            return DownReason::refused_by_peer;
-        case Secure::Failure::none:
-        case Secure::Failure::handshake_failed:
-            break;
-    }
-    return DownReason::handshake_failed;
-}
-
 }  // namespace
-
-std::string_view to_string(DownReason reason) {
-    switch (reason) {
-        case DownReason::closed_by_peer:
-            return "closed_by_peer";
-        case DownReason::closed_here:
-            return "closed_here";
-        case DownReason::refused_by_us:
-            return "refused_by_us";
-        case DownReason::refused_by_peer:
-            return "refused_by_peer";
-        case DownReason::handshake_failed:
-            return "handshake_failed";
-        case DownReason::handshake_timed_out:
-            return "handshake_timed_out";
-        case DownReason::silent:
-            return "silent";
-        case DownReason::unreachable:
-            return "unreachable";
-    }
-    return "unknown";
-}
 
 std::uint64_t SessionCounters::refused_total() const {
     return std::accumulate(refused.begin(), refused.end(), std::uint64_t{0});
@@ -75,6 +38,9 @@ SessionCounters& SessionCounters::operator+=(const SessionCounters& other) {
     messages_out += other.messages_out;
     oversize += other.oversize;
     unencodable += other.unencodable;
+    not_in_dialect += other.not_in_dialect;
+    queue_full += other.queue_full;
+    skipped += other.skipped;
     probes += other.probes;
     echoes += other.echoes;
     stray_echoes += other.stray_echoes;
@@ -120,7 +86,8 @@ void Session::note_up(TimePoint now) {
 
 void Session::note_down() {
     if (secure_->state() == Secure::State::down)
-        end(reason_of(secure_->failure()), secure_->failure_text());
+        end(secure_->failure() ? *secure_->failure()
+                               : Down{DownReason::closed_here, "closed here"});
 }
 
 void Session::on_record(TimePoint now, srtp::Bytes plaintext, std::vector<Message>& messages) {
@@ -180,6 +147,10 @@ bool Session::transmit(const Message& message) {
 
 bool Session::send(const Message& message) {
     if (!is_up()) return false;
+    if (std::holds_alternative<Disconnect>(message.body)) {
+        ++counters_.not_in_dialect;
+        return true;
+    }
     const bool sent = transmit(message);
     if (sent) ++counters_.messages_out;
     note_down();
@@ -211,7 +182,7 @@ void Session::on_time(TimePoint now) {
     if (down_) return;
     if (!is_up()) {
         if (handshake_until_ && now >= *handshake_until_) {
-            end(DownReason::handshake_timed_out, "the handshake did not finish in time");
+            end({DownReason::handshake_timed_out, "the handshake did not finish in time"});
             return;
         }
         secure_->on_time();
@@ -219,7 +190,7 @@ void Session::on_time(TimePoint now) {
         check_probes(now);
     } else if (peer_probes_ && now >= last_heard_ + config_.keepalive.peer_silence) {
         secure_->shutdown();
-        end(DownReason::silent, "the peer used to send keepalives and is silent");
+        end({DownReason::silent, "the peer used to send keepalives and is silent"});
         return;
     }
     note_down();
@@ -240,13 +211,13 @@ void Session::check_probes(TimePoint now) {
 void Session::shutdown() {
     if (down_) return;
     secure_->shutdown();
-    end(DownReason::closed_here, "closed here");
+    end({DownReason::closed_here, "closed here"});
 }
 
-void Session::end(DownReason reason, std::string text) {
+void Session::end(Down down) {
     if (down_) return;
     down_ = true;
-    events_.push_back(Down{reason, std::move(text)});
+    events_.push_back(std::move(down));
 }
 
 std::optional<std::vector<std::uint8_t>> Session::next_datagram() {

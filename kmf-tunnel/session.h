@@ -1,6 +1,6 @@
-// One tunnel, sans-IO, for either end: datagrams, time and messages in; datagrams, events and a
-// deadline out. Knows neither sockets nor retries; above it nobody sees a DTLS record or an encoded
-// message.
+// One tunnel of the first dialect, sans-IO, for either end: datagrams, time and messages in;
+// datagrams, events and a deadline out. Knows neither sockets nor retries; above it nobody sees a
+// DTLS record or an encoded message.
 #pragma once
 
 #include <array>
@@ -10,10 +10,10 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "kmf-tunnel/down.h"
 #include "kmf-tunnel/identity.h"
 #include "kmf-tunnel/message.h"
 
@@ -26,32 +26,11 @@ using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 using Milliseconds = std::chrono::milliseconds;
 
-// Why a tunnel ended, or never came up.
-enum class DownReason : std::uint8_t {
-    closed_by_peer,    // close_notify, or a fatal alert after it was up
-    closed_here,       // shutdown()
-    refused_by_us,     // the peer's certificate: no chain to our CA, expired, none at all, or not a
-                       // pinned key
-    refused_by_peer,   // a fatal alert during the handshake
-    handshake_failed,  // anything else that ends a handshake
-    handshake_timed_out,  // no answer, or never complete
-    silent,               // nothing authenticated any more from a peer that once answered
-    unreachable,          // link only: no address, no socket, or ICMP said so
-};
-inline constexpr std::size_t kDownReasons = 8;
-std::string_view to_string(DownReason reason);
-
 struct Up {
     PeerIdentity peer;
 };
 struct Received {
     Message message;
-};
-// The session is over; only a new one can take its place. `text` is one line for a log, without
-// secrets.
-struct Down {
-    DownReason reason;
-    std::string text;
 };
 // MDD only, once per silence: `probes` keepalives in a row without an echo. The session stays
 // usable.
@@ -74,15 +53,22 @@ struct Keepalive {
 };
 
 struct SessionConfig {
-    Keepalive keepalive;
-    Milliseconds handshake_timeout{5'000};
+    Keepalive keepalive;                    // dtls_v1; a stream has TCP's
+    Milliseconds handshake_timeout{5'000};  // rfc9185 at the KMF: until the profiles have come
+    std::size_t queue_bytes =
+        1 << 20;  // rfc9185: what may wait for a slow peer before DTLS messages are dropped
+    Milliseconds peer_timeout{
+        3'000};  // rfc9185: a peer that TCP cannot reach for about so long is down
 };
 
 struct SessionCounters {
     std::uint64_t messages_in = 0;
     std::uint64_t messages_out = 0;
-    std::uint64_t oversize = 0;     // not sent: longer than a DTLS record
-    std::uint64_t unencodable = 0;  // not sent: a field does not fit
+    std::uint64_t oversize = 0;        // not sent: longer than a DTLS record
+    std::uint64_t unencodable = 0;     // not sent: a field does not fit
+    std::uint64_t not_in_dialect = 0;  // not sent: dtls_v1 has no Disconnect
+    std::uint64_t queue_full = 0;      // rfc9185: DTLS messages dropped, the peer is too slow
+    std::uint64_t skipped = 0;         // rfc9185: messages of types that are not assigned yet
     std::uint64_t probes = 0;
     std::uint64_t echoes = 0;
     std::uint64_t stray_echoes = 0;  // MDD: a keepalive with a nonce that is not outstanding
@@ -146,7 +132,7 @@ class Session {
     bool transmit(const Message& message);
     void send_probe(TimePoint now);
     void check_probes(TimePoint now);
-    void end(DownReason reason, std::string text);
+    void end(Down down);
 
     SessionConfig config_;
     Role role_;

@@ -72,7 +72,8 @@ void Service::stop() {
     listener_.stop();
 }
 
-void Service::on_tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& peer) {
+void Service::on_tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& peer,
+                           tunnel::Dialect) {
     if (const auto* mdd = distributor_.tunnel_up(tunnel, peer))
         return spdlog::info("tunnel {} up: mdd={}", number(tunnel), mdd->name);
     spdlog::warn(

@@ -34,7 +34,8 @@ class Service : private tunnel::ListenerEvents {
     nlohmann::json report() const;
 
   private:
-    void on_tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& peer) override;
+    void on_tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& peer,
+                      tunnel::Dialect dialect) override;
     void on_tunnel_message(tunnel::TunnelId tunnel, tunnel::Message&& message) override;
     void on_tunnel_down(tunnel::TunnelId tunnel, tunnel::DownReason reason,
                         const std::string& text) override;

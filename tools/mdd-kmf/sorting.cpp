@@ -14,7 +14,8 @@ Sorting sort_inbound(Bytes datagram) {
     while (const auto record = walk.next()) {
         if (record->epoch > 0) continue;
         if (record->type == ContentType::alert) return Sorting::unwanted_alert;
-        if (record->type == ContentType::application_data) return Sorting::unwanted_type;
+        if (record->type == ContentType::application_data || record->type == ContentType::ack)
+            return Sorting::unwanted_type;
     }
     return Sorting::pass;
 }

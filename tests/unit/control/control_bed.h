@@ -23,7 +23,8 @@ class PlayedKmf : public tunnel::ListenerEvents {
     // `port` 0: any.
     PlayedKmf(boost::asio::io_context& io, const tunnel::Credentials& credentials,
               std::uint16_t port = 0);
-    void on_tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity&) override {
+    void on_tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity&,
+                      tunnel::Dialect) override {
         tunnel_ = tunnel;
     }
     void on_tunnel_message(tunnel::TunnelId, tunnel::Message&& message) override {

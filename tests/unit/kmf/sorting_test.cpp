@@ -32,12 +32,13 @@ TEST(SortInbound, PassesHandshakeAndEverythingProtected) {
               Sorting::pass);
     EXPECT_EQ(sort_inbound(record(21, 1, {0})), Sorting::pass);
     EXPECT_EQ(sort_inbound(record(23, 1, {0})), Sorting::pass);
+    EXPECT_EQ(sort_inbound(record(26, 1, {0})), Sorting::pass);
 }
 
 TEST(SortInbound, KeepsForgeableRecordsAwayFromTheHandshake) {
     EXPECT_EQ(sort_inbound(record(21, 0, {2, 40})), Sorting::unwanted_alert);
     EXPECT_EQ(sort_inbound(record(22, 0, {1}) + record(21, 0, {2, 40})), Sorting::unwanted_alert);
-    EXPECT_EQ(sort_inbound(record(26, 0, {0})), Sorting::malformed);
+    EXPECT_EQ(sort_inbound(record(26, 0, {0})), Sorting::unwanted_type);
     EXPECT_EQ(sort_inbound(record(23, 0, {0})), Sorting::unwanted_type);
 }
 

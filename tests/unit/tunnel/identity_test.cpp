@@ -34,6 +34,14 @@ TEST(TunnelIds, OtherTextsAreNoConferenceId) {
         EXPECT_FALSE(parse_conference_id(text)) << text;
 }
 
+TEST(TunnelIds, AFreshAssociationIdIsAVersion4Uuid) {
+    for (int i = 0; i < 1000; ++i) {
+        const AssociationId id = random_association_id();
+        EXPECT_EQ(id.bytes[6] >> 4, 4);
+        EXPECT_EQ(id.bytes[8] >> 6, 2);
+    }
+}
+
 TEST(TunnelIds, RandomAssociationIdsDifferAndAreNeverZero) {
     std::unordered_set<AssociationId> seen;
     for (int i = 0; i < 1000; ++i) {

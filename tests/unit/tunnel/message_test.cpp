@@ -22,7 +22,7 @@ std::vector<std::uint8_t> vector_bytes(const char* name) {
     return from_hex(vectors().at(name).get<std::string>());
 }
 
-Message message_with(std::variant<Empty, SupportedProfiles, KeyInformation> body) {
+Message message_with(decltype(Message::body) body) {
     Message message;
     const auto association = vector_bytes("association_id");
     const auto conference = vector_bytes("conference_id");

@@ -69,6 +69,14 @@ TEST(TunnelRecord, KnowsAClientHelloAndItsRandom) {
     EXPECT_TRUE(is_client_hello_record(record(22, 0, handshake(1), 0xff))) << "record version 1.0";
 }
 
+TEST(TunnelRecord, AnAckIsARecordLikeOthers) {
+    const Datagram ack = record(26, 1, Datagram(42, 0xaa));
+    EXPECT_TRUE(is_well_formed(ack));
+    EXPECT_EQ(RecordWalk(ack).next()->type, ContentType::ack);
+    EXPECT_FALSE(is_epoch0_handshake(ack));
+    EXPECT_FALSE(has_protected_handshake(ack));
+}
+
 TEST(TunnelRecord, ALaterFragmentIsAClientHelloWithoutARandom) {
     const Datagram fragment = record(22, 0, handshake(1, 60));
     EXPECT_TRUE(is_client_hello_record(fragment));
@@ -105,7 +113,7 @@ TEST(TunnelRecord, BrokenDatagramsAreNothing) {
     }
     EXPECT_FALSE(is_client_hello_record(joined(hello, {0})));
     EXPECT_FALSE(is_well_formed(record(19, 0, {1})));
-    EXPECT_FALSE(is_well_formed(record(24, 0, {1})));
+    for (const std::uint8_t type : {24, 25, 27}) EXPECT_FALSE(is_well_formed(record(type, 0, {1})));
     EXPECT_FALSE(is_well_formed(record(22, 0, {1}, 0x03)));
 }
 

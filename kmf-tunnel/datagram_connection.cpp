@@ -1,5 +1,5 @@
 // Moves datagrams between a connected socket and a session, and keeps the session's deadline.
-#include "kmf-tunnel/connection.h"
+#include "kmf-tunnel/datagram_connection.h"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -21,12 +21,18 @@ bool is_icmp(const boost::system::error_code& error) {
 
 }  // namespace
 
-Connection::Connection(boost::asio::io_context& io, const SecureContext& context,
-                       const SessionConfig& config, LinkCounters& counters, Owner& owner)
-    : socket_(io), timer_(io), session_(context, config), counters_(counters), owner_(owner) {}
+DatagramConnection::DatagramConnection(boost::asio::io_context& io,
+                                       std::shared_ptr<const SecureContext> context,
+                                       const SessionConfig& config, Owner& owner)
+    : socket_(io),
+      timer_(io),
+      context_(std::move(context)),
+      session_(*context_, config),
+      owner_(owner) {}
 
-void Connection::open(const boost::asio::ip::udp::endpoint& peer,
-                      boost::system::error_code& error) {
+void DatagramConnection::open(const boost::asio::ip::address& address, std::uint16_t port,
+                              boost::system::error_code& error) {
+    const boost::asio::ip::udp::endpoint peer(address, port);
     socket_.open(peer.protocol(), error);
     if (!error) socket_.connect(peer, error);
     if (!error) prepare_tunnel_socket(socket_, error);
@@ -38,7 +44,7 @@ void Connection::open(const boost::asio::ip::udp::endpoint& peer,
     deliver_later();
 }
 
-bool Connection::send(const Message& message) {
+bool DatagramConnection::send(const Message& message) {
     if (!is_open_) return false;
     const bool sent = session_.send(message);
     flush();
@@ -46,25 +52,31 @@ bool Connection::send(const Message& message) {
     return sent;
 }
 
-void Connection::probe_now() {
+void DatagramConnection::probe_now() {
     session_.probe_now(Clock::now());
     flush();
     deliver_later();
 }
 
-void Connection::shutdown() {
+void DatagramConnection::shutdown() {
     session_.shutdown();
     while (const auto datagram = session_.next_datagram()) transmit(*datagram);
 }
 
-void Connection::close() {
+void DatagramConnection::close() {
     is_open_ = false;
     boost::system::error_code ignored;
     socket_.close(ignored);
     timer_.cancel();
 }
 
-void Connection::await_datagrams() {
+ConnectionCounters DatagramConnection::counters() const {
+    ConnectionCounters sum = counters_;
+    sum.session = session_.counters();
+    return sum;
+}
+
+void DatagramConnection::await_datagrams() {
     socket_.async_wait(boost::asio::ip::udp::socket::wait_read,
                        [self = shared_from_this()](const boost::system::error_code& error) {
                            if (error || !self->is_open_) return;
@@ -73,7 +85,7 @@ void Connection::await_datagrams() {
                        });
 }
 
-void Connection::receive_all() {
+void DatagramConnection::receive_all() {
     for (int i = 0; i < kDatagramsPerWake && is_open_; ++i) {
         boost::system::error_code error;
         const std::size_t size_bytes = socket_.receive(boost::asio::buffer(datagram_), 0, error);
@@ -89,18 +101,18 @@ void Connection::receive_all() {
     }
 }
 
-void Connection::flush() {
+void DatagramConnection::flush() {
     while (const auto datagram = session_.next_datagram()) transmit(*datagram);
     arm_timer();
 }
 
 // The caller may be inside send(), from where no event may be told.
-void Connection::deliver_later() {
+void DatagramConnection::deliver_later() {
     if (!session_.has_events() && !refused_) return;
     boost::asio::post(socket_.get_executor(), [self = shared_from_this()] { self->deliver(); });
 }
 
-void Connection::transmit(srtp::Bytes datagram) {
+void DatagramConnection::transmit(srtp::Bytes datagram) {
     boost::system::error_code error;
     // A send can report an earlier datagram's ICMP instead of sending: hence the second try.
     for (int i = 0; i < 2; ++i) {
@@ -111,7 +123,7 @@ void Connection::transmit(srtp::Bytes datagram) {
     ++counters_.send_failed;
 }
 
-void Connection::deliver() {
+void DatagramConnection::deliver() {
     while (is_open_) {
         auto event = session_.next_event();
         if (!event) break;
@@ -120,12 +132,12 @@ void Connection::deliver() {
     if (is_open_ && refused_) note_refused();
 }
 
-void Connection::note_refused() {
+void DatagramConnection::note_refused() {
     refused_ = false;
-    owner_.on_connection_refused(*this);
+    owner_.on_connection_refused(*this, "nobody listens there (ICMP)");
 }
 
-void Connection::arm_timer() {
+void DatagramConnection::arm_timer() {
     const auto deadline = session_.deadline(Clock::now());
     if (!deadline || (armed_for_ && *armed_for_ <= *deadline)) return;
     armed_for_ = deadline;
@@ -135,7 +147,7 @@ void Connection::arm_timer() {
     });
 }
 
-void Connection::on_timer() {
+void DatagramConnection::on_timer() {
     armed_for_.reset();
     session_.on_time(Clock::now());
     flush();
