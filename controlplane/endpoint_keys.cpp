@@ -18,7 +18,7 @@ Change EndpointKeys::install(Publisher& publisher, EndpointRef who, WorkerIndex 
                              KeysetPtr receive, KeysetPtr transmit, TimePoint now) {
     epoch_ = next_epoch();
     if (!keyed()) {
-        key_start_ = publisher.next_key_start();
+        key_start_ = fresh_start_ = publisher.next_key_start();
         receive_ = std::move(receive);
         transmit_ = std::move(transmit);
         return publisher.first_keys(who, owner, receive_.get(), transmit_.get(), key_start_);
@@ -80,7 +80,7 @@ Change EndpointKeys::on_time(Publisher& publisher, EndpointRef who, WorkerIndex 
 
 Change EndpointKeys::switch_transmit(Publisher& publisher, EndpointRef who) {
     if (!next_transmit_) return {};
-    if (std::exchange(restarted_, false)) key_start_ = publisher.next_key_start();
+    if (std::exchange(restarted_, false)) key_start_ = fresh_start_ = publisher.next_key_start();
     auto change = publisher.transmit_keys(who, next_transmit_.get(), key_start_);
     change.replaced.push_back(std::exchange(transmit_, std::move(next_transmit_)));
     return change;

@@ -18,6 +18,9 @@ class EndpointKeys {
     static constexpr std::chrono::seconds kUnproved{60};     // likewise, when nothing has proved
 
     bool keyed() const { return receive_ != nullptr; }
+    // Key start under which what is sent to the endpoint began with keys never used before.
+    // Precondition: keyed().
+    std::uint32_t fresh_start() const { return fresh_start_; }
     // Number of the newest keys; rises over the endpoint's life, over leaving and coming back too.
     std::uint64_t epoch() const { return epoch_; }
     // The number that the next keysets must carry.
@@ -43,6 +46,7 @@ class EndpointKeys {
     std::uint64_t epoch_ = 0;
     std::uint64_t proved_ = 0;  // the newest keys that a proof has come for
     std::uint32_t key_start_ = 0;
+    std::uint32_t fresh_start_ = 0;
     KeysetPtr receive_, receive_old_;
     KeysetPtr transmit_;       // what the workers send with
     KeysetPtr next_transmit_;  // not published yet: waits for the proof

@@ -88,7 +88,8 @@ void Keying::on_proof(const Notice& notice, TimePoint now) {
     if (notice.proof == srtp::Proof::restart) {
         ++state_.statistics.restarts;
         spdlog::info("endpoint {} has restarted", endpoint->id);
-        state_.conferences.conference_of(*endpoint).ssrcs.park_older(notice.member, notice.epoch);
+        state_.conferences.conference_of(*endpoint).ssrcs.park_older(
+            notice.member, notice.epoch, state_.publisher.newest_key_start());
     }
     endpoint->heard = now;
     state_.courier.send(endpoint->keys.proved(

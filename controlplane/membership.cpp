@@ -37,7 +37,7 @@ void Membership::leave(EndpointState& endpoint, TimePoint now) {
         state_.courier.send(
             endpoint.keys.leave(state_.publisher, endpoint.ref, endpoint.place->owner));
         state_.ledger.retire(endpoint.ref, now);
-        conference.ssrcs.park(endpoint.ref.member);
+        conference.ssrcs.park(endpoint.ref.member, state_.publisher.newest_key_start());
         if (!conference.any_keyed()) conference.profile.reset();
         ++state_.statistics.departures;
         spdlog::info("endpoint {} of conference {} has left", endpoint.id,
@@ -86,6 +86,15 @@ void Membership::on_time(TimePoint now) {
     const auto interval = state_.settings.endpoint_timeout / 6;
     next_check_ = now + std::clamp<Clock::duration>(interval, 50ms, 5s);
     check_activity(now);
+    forget_ssrcs();
+}
+
+void Membership::forget_ssrcs() {
+    for (auto& conference : state_.conferences.all())
+        for (auto& stream : conference.ssrcs.forget(conference.oldest_fresh_start())) {
+            auto change = state_.publisher.forget(conference.slot, stream->ssrc);
+            state_.courier.send(std::move(change), [stream] {});
+        }
 }
 
 void Membership::check_activity(TimePoint now) {

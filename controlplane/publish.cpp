@@ -104,6 +104,13 @@ Change Publisher::grant(EndpointRef who, WorkerIndex owner, Stream* stream,
     return change;
 }
 
+Change Publisher::forget(ConferenceSlot conference, std::uint32_t ssrc) const {
+    Change change;
+    for (unsigned worker = 0; worker < workers_; ++worker)
+        add(change, worker, ClearSsrcOwner{conference, ssrc, {}});
+    return change;
+}
+
 Change Publisher::refuse(EndpointRef who, WorkerIndex owner, std::uint32_t ssrc,
                          std::uint64_t epoch, srtp::Verdict reason) const {
     return to_one(owner, RefuseSsrc{who.conference, who.member, ssrc, epoch, reason});

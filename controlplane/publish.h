@@ -40,6 +40,7 @@ class Publisher {
 
     // A number that no leg has counted under yet.
     std::uint32_t next_key_start() { return ++key_start_; }
+    std::uint32_t newest_key_start() const { return key_start_; }
 
     // To every worker, with places for `members` endpoints.
     Change conference(ConferenceSlot slot, std::size_t members) const;
@@ -64,6 +65,8 @@ class Publisher {
 
     // The stream to its owner; who owns the SSRC to every worker.
     Change grant(EndpointRef who, WorkerIndex owner, Stream* stream, std::uint64_t epoch) const;
+    // Nobody owns the SSRC any more.
+    Change forget(ConferenceSlot conference, std::uint32_t ssrc) const;
     Change refuse(EndpointRef who, WorkerIndex owner, std::uint32_t ssrc, std::uint64_t epoch,
                   srtp::Verdict reason) const;
     Change pause(WorkerIndex owner, Stream* stream, MemberSlot receiver, bool paused) const;

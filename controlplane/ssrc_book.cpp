@@ -23,21 +23,33 @@ SsrcAnswer SsrcBook::ask(MemberSlot who, std::uint32_t ssrc, std::uint64_t epoch
     if (live_[who] >= live_cap_ || entries_.size() >= kPerConference)
         return refuse(srtp::Verdict::ssrc_cap);
     auto& entry = entries_[ssrc];
-    entry = {who, true, epoch, std::make_unique<Stream>(ssrc, live_.size())};
+    entry = {who, true, epoch, 0, std::make_unique<Stream>(ssrc, live_.size())};
     ++live_[who];
     return {srtp::Verdict::accepted, entry.stream.get(), true};
 }
 
-void SsrcBook::park(MemberSlot who) {
-    park_older(who, std::numeric_limits<std::uint64_t>::max());
+void SsrcBook::park(MemberSlot who, std::uint32_t key_start) {
+    park_older(who, std::numeric_limits<std::uint64_t>::max(), key_start);
 }
 
-void SsrcBook::park_older(MemberSlot who, std::uint64_t epoch) {
+void SsrcBook::park_older(MemberSlot who, std::uint64_t epoch, std::uint32_t key_start) {
     for (auto& [ssrc, entry] : entries_) {
         if (entry.owner != who || !entry.live || entry.epoch >= epoch) continue;
         entry.live = false;
+        entry.key_start = key_start;
         --live_[who];
     }
+}
+
+std::vector<std::shared_ptr<const Stream>> SsrcBook::forget(std::uint32_t oldest_key_start) {
+    std::vector<std::shared_ptr<const Stream>> gone;
+    for (auto at = entries_.begin(); at != entries_.end();) {
+        auto& entry = at->second;
+        const bool stays = entry.live || entry.key_start >= oldest_key_start;
+        if (!stays) gone.push_back(std::move(entry.stream));
+        at = stays ? std::next(at) : entries_.erase(at);
+    }
+    return gone;
 }
 
 Stream* SsrcBook::find(MemberSlot who, std::uint32_t ssrc) const {

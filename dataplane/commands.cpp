@@ -74,6 +74,11 @@ void CommandRunner::operator()(SetSsrcOwner& command) {
     command.entry = std::move(replaced);
 }
 
+void CommandRunner::operator()(ClearSsrcOwner& command) {
+    if (auto* conference = table_.conference(command.conference))
+        command.entry = conference->ssrc_owners.extract(command.ssrc);
+}
+
 void CommandRunner::operator()(PauseLeg& command) {
     auto& leg = command.stream->legs[command.receiver];
     if (leg.paused && !command.paused) leg.rtp.end_run();

@@ -23,6 +23,7 @@ class CommandRunner {
     void operator()(RefuseSsrc& command);
     void operator()(DecideKeys& command);
     void operator()(SetSsrcOwner& command);
+    void operator()(ClearSsrcOwner& command);
     void operator()(PauseLeg& command);
     void operator()(SetNeighbour& command);
     void operator()(SendDatagram& command);

@@ -79,6 +79,12 @@ struct SetSsrcOwner {
     ConferenceSlot conference;
     SsrcOwners::node_type entry;
 };
+// Nobody owns the SSRC any more; on every worker. What stood there comes back in `entry`.
+struct ClearSsrcOwner {
+    ConferenceSlot conference;
+    std::uint32_t ssrc;
+    SsrcOwners::node_type entry;
+};
 // Pauses or resumes one receiver's copy of one stream, also of a stream whose endpoint is away: it
 // finds the leg so when it is back. On the worker that the stream was granted to.
 struct PauseLeg {
@@ -114,8 +120,8 @@ struct ProbeNeighbour {
 
 struct Command {
     std::variant<AddConference, AddMember, SetTransmitKeys, InstallReceiveKeys, RetireReceiveKeys,
-                 GrantSsrc, RefuseSsrc, DecideKeys, SetSsrcOwner, PauseLeg, SetNeighbour,
-                 SendDatagram, PollActivity, ProbeNeighbour>
+                 GrantSsrc, RefuseSsrc, DecideKeys, SetSsrcOwner, ClearSsrcOwner, PauseLeg,
+                 SetNeighbour, SendDatagram, PollActivity, ProbeNeighbour>
         body;
     std::uint64_t ticket = 0;  // control's own number
 };

@@ -11,8 +11,6 @@
 namespace mdd::test {
 namespace {
 
-const net::SocketAddress kLocal = *net::parse_socket_address("192.0.2.10:5004");
-
 tunnel::ConferenceId conference_id(std::uint8_t fill) {
     tunnel::ConferenceId id;
     id.bytes.fill(fill);
@@ -122,9 +120,9 @@ net::SocketAddress ControlBed::address_of(const std::string& name) const {
 }
 
 void ControlBed::from_endpoint(const std::string& name, const std::vector<std::uint8_t>& datagram,
-                               WorkerIndex worker) {
+                               WorkerIndex worker, const net::SocketAddress& local) {
     Notice up{.kind = Notice::Kind::dtls, .worker = worker};
-    up.flow = {address_of(name), kLocal};
+    up.flow = {address_of(name), local};
     up.packet = make_datagram(pool.get(), datagram);
     ASSERT_NE(up.packet, nullptr);
     up.payload_bytes = static_cast<std::uint16_t>(datagram.size());

@@ -43,6 +43,9 @@ struct CommandText {
         return "SetSsrcOwner " + std::to_string(c.entry.key()) + " " +
                std::to_string(c.entry.mapped().member);
     }
+    std::string operator()(const ClearSsrcOwner& c) const {
+        return "ClearSsrcOwner " + std::to_string(c.ssrc);
+    }
     std::string operator()(const PauseLeg& c) const {
         return "PauseLeg " + std::to_string(c.stream->ssrc) + " to " + std::to_string(c.receiver) +
                (c.paused ? " paused" : " resumed");

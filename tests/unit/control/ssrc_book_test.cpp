@@ -29,7 +29,7 @@ TEST(SsrcBook, RefusesAnotherEndpointsSsrcEvenAfterItsOwnerLeft) {
     SsrcBook book(2, 16);
     book.ask(0, 0x11, kEpoch);
     EXPECT_EQ(book.ask(1, 0x11, kEpoch).verdict, Verdict::ssrc_owned);
-    book.park(0);
+    book.park(0, 1);
     EXPECT_EQ(book.ask(1, 0x11, kEpoch).verdict, Verdict::ssrc_owned);
     EXPECT_EQ(book.live(1), 0U);
 }
@@ -37,7 +37,7 @@ TEST(SsrcBook, RefusesAnotherEndpointsSsrcEvenAfterItsOwnerLeft) {
 TEST(SsrcBook, GivesARejoinTheSameStream) {
     SsrcBook book(2, 16);
     auto* stream = book.ask(0, 0x11, kEpoch).stream;
-    book.park(0);
+    book.park(0, 1);
     EXPECT_EQ(book.live(0), 0U);
     const auto back = book.ask(0, 0x11, kEpoch);
     EXPECT_EQ(back.verdict, Verdict::accepted);
@@ -51,14 +51,28 @@ TEST(SsrcBook, ParksWhatARestartedEndpointWasHeardUnderBefore) {
     auto* old = book.ask(0, 0x11, 1).stream;
     book.ask(1, 0x12, 1);
     auto* kept = book.ask(0, 0x13, 2).stream;
-    book.park_older(0, 2);
+    book.park_older(0, 2, 1);
     EXPECT_EQ(book.live(0), 1U);
     EXPECT_EQ(book.live(1), 1U);
     EXPECT_EQ(book.ask(0, 0x13, 2).stream, kept);
     EXPECT_EQ(book.ask(0, 0x11, 2).stream, old) << "it goes on using this one";
     EXPECT_EQ(book.ask(0, 0x14, 2).verdict, Verdict::ssrc_cap);
-    book.park_older(0, 2);
+    book.park_older(0, 2, 1);
     EXPECT_EQ(book.live(0), 2U) << "both are heard under the keys that proved the restart";
+}
+
+TEST(SsrcBook, ForgetsAParkedSsrcWhenEveryKeyItWasSentUnderIsGone) {
+    SsrcBook book(3, 16);
+    book.ask(0, 0x11, kEpoch);
+    book.ask(1, 0x12, kEpoch);
+    book.park(0, 7);
+    EXPECT_TRUE(book.forget(7).empty()) << "somebody is there who may have heard it";
+    EXPECT_EQ(book.ask(2, 0x11, kEpoch).verdict, Verdict::ssrc_owned);
+    const auto gone = book.forget(8);
+    ASSERT_EQ(gone.size(), 1U);
+    EXPECT_EQ(gone[0]->ssrc, 0x11U);
+    EXPECT_EQ(book.size(), 1U) << "the other one is live";
+    EXPECT_TRUE(book.ask(2, 0x11, kEpoch).first_time);
 }
 
 TEST(SsrcBook, CapsWhatOneEndpointUsesAtATime) {
@@ -68,7 +82,7 @@ TEST(SsrcBook, CapsWhatOneEndpointUsesAtATime) {
     EXPECT_EQ(book.ask(0, 4, kEpoch).verdict, Verdict::ssrc_cap);
     EXPECT_EQ(book.ask(0, 2, kEpoch).verdict, Verdict::accepted);
     EXPECT_EQ(book.ask(1, 4, kEpoch).verdict, Verdict::accepted);
-    book.park(0);
+    book.park(0, 1);
     EXPECT_EQ(book.ask(0, 5, kEpoch).verdict, Verdict::accepted) << "parked ones do not count";
     EXPECT_EQ(book.ask(0, 1, kEpoch).verdict, Verdict::accepted);
     EXPECT_EQ(book.ask(0, 2, kEpoch).verdict, Verdict::accepted);
@@ -79,7 +93,7 @@ TEST(SsrcBook, RefusesRatherThanEvictsWhenTheConferenceIsFull) {
     SsrcBook book(2, SsrcBook::kPerConference + 1);
     for (std::uint32_t ssrc = 0; ssrc < SsrcBook::kPerConference; ++ssrc)
         ASSERT_EQ(book.ask(0, ssrc, kEpoch).verdict, Verdict::accepted);
-    book.park(0);
+    book.park(0, 1);
     EXPECT_EQ(book.ask(1, 0xffffffff, kEpoch).verdict, Verdict::ssrc_cap);
     EXPECT_EQ(book.ask(0, 7, kEpoch).verdict, Verdict::accepted) << "its own is still there";
     EXPECT_EQ(book.size(), SsrcBook::kPerConference);

@@ -52,6 +52,9 @@ TEST_F(PollCore, enters_ssrc_owners_without_allocating) {
     for (std::uint32_t ssrc = 0; ssrc < 20; ++ssrc) bed.hand_in(0, WorkerBed::ssrc_owner(ssrc, 1));
     EXPECT_EQ(allocated_in(20), 0u);
     EXPECT_EQ(bed.take_back(0), kMany + 20);
+    for (std::uint32_t ssrc = 0; ssrc < kMany; ++ssrc) bed.hand_in(0, ClearSsrcOwner{0, ssrc, {}});
+    EXPECT_EQ(allocated_in(20), 0u);
+    EXPECT_EQ(bed.take_back(0), kMany);
 }
 
 TEST_F(PollCore, lets_an_endpoint_go_without_allocating) {
