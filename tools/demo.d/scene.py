@@ -6,12 +6,19 @@ import media
 
 CONFERENCE = "c0c1c2c3-c4c5-c6c7-c8c9-cacbcccdcecf"
 PROFILE = "DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM"
+PROTOCOLS = ("dtls-v1", "rfc9185")
+KMF_TLS_ID = "tls-id-of-the-demo-kmf"
 KMF_TUNNEL, MDD_TUNNEL = "10.8.0.1", "10.8.0.2"
 MDD_MEDIA = ("10.9.0.2", 5004)
 TAP = "dtap0"
 ENDPOINT_PORT = 40000
 RTP_IN_PORTS = {media.VIDEO: 6000, media.AUDIO: 6002}
 RTP_OUT_PORT = 7000
+
+
+def tls_id_of(identity):
+    """What the SDP of the holder of a certificate would say (RFC 8842 section 4)."""
+    return f"tls-id-of-participant-{identity}"
 
 
 class Endpoint:
@@ -32,9 +39,9 @@ SENDER, RECEIVERS = ENDPOINTS[0], ENDPOINTS[1:]
 class Scene:
     """Files of one run in `folder`; `programs` is the build directory."""
 
-    def __init__(self, folder, programs, pki, profile=PROFILE, workers=1):
+    def __init__(self, folder, programs, pki, profile=PROFILE, workers=1, protocol=PROTOCOLS[0]):
         self.folder, self.programs, self.pki = folder, programs, pki
-        self.profile, self.workers = profile, workers
+        self.profile, self.workers, self.protocol = profile, workers, protocol
         for name in ("mdd", "kmf"):
             pki.signed(name)
         for name in ("kmf-endpoints", *(endpoint.name for endpoint in ENDPOINTS)):
@@ -52,9 +59,10 @@ class Scene:
 
     def _kmf_toml(self):
         pki = self.pki
-        members = ",\n".join(f'  {{ id = "{one.name}", fingerprint_sha256 = "{pki.fingerprint(one.name)}" }}'
-                             for one in ENDPOINTS)
+        members = ",\n".join(f'  {{ id = "{one.name}", fingerprint_sha256 = "{pki.fingerprint(one.name)}", '
+                             f'tls_id = "{tls_id_of(one.name)}" }}' for one in ENDPOINTS)
         return f"""listen = "{KMF_TUNNEL}:4433"
+protocols = ["{self.protocol}"]
 
 [tunnel_tls]
 cert = "{pki.cert('kmf')}"
@@ -72,6 +80,7 @@ fingerprint_sha256 = "{pki.fingerprint('mdd')}"
 [[conference]]
 id = "{CONFERENCE}"
 profile = "{self.profile}"
+tls_id = "{KMF_TLS_ID}"
 endpoints = [
 {members}
 ]
@@ -112,6 +121,7 @@ ca = "{pki.cert('ca')}"
 [[kmf]]
 name = "kmf"
 address = "{KMF_TUNNEL}:4433"
+protocol = "{self.protocol}"
 
 [[conference]]
 id = "{CONFERENCE}"
@@ -132,12 +142,13 @@ endpoints = [
                 "--json", self.path("mdd.json")]
 
     def client_command(self, endpoint, name, identity):
-        """An endpoint without media: its outputs are called `name`, its certificate is that of `identity`."""
+        """An endpoint without media: its outputs are called `name`, its certificate and tls-id are those of
+        `identity`."""
         return [self._program("tools", "mdd-endpoint", "mdd-endpoint"), "--mdd", "%s:%d" % MDD_MEDIA,
                 "--bind", endpoint.bind, "--cert", self.pki.cert(identity), "--key", self.pki.key(identity),
                 "--kmf-fingerprint", self.pki.fingerprint("kmf-endpoints"), "--profile", self.profile,
                 "--json", self.path(f"{name}.json"), "--trace", self.path(f"{name}.trace"),
-                "--cname", f"{endpoint.name}@demo"]
+                "--cname", f"{endpoint.name}@demo", "--tls-id", tls_id_of(identity), "--kmf-tls-id", KMF_TLS_ID]
 
     def endpoint_command(self, endpoint):
         """An endpoint as a gateway for the demo's media."""
