@@ -6,7 +6,6 @@
 
 #include <algorithm>
 
-#include "kmf-tunnel/record.h"
 #include "kmf-tunnel/tls_failure.h"
 
 namespace mdd::tunnel {
@@ -19,16 +18,6 @@ constexpr unsigned int kLastRepeatUs = 2'000'000;
 // waiting.
 unsigned int repeat_timer(SSL*, unsigned int last_us) {
     return last_us == 0 ? kFirstRepeatUs : std::min(2 * last_us, kLastRepeatUs);
-}
-
-// Tag, and the explicit nonce that AES-GCM has beside it.
-std::size_t least_protected_bytes(const SSL* ssl) {
-    constexpr std::size_t kTagBytes = 16;
-    constexpr std::size_t kExplicitNonceBytes = 8;
-    const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl);
-    const bool is_chacha =
-        cipher != nullptr && SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305;
-    return is_chacha ? kTagBytes : kTagBytes + kExplicitNonceBytes;
 }
 
 }  // namespace
@@ -50,9 +39,6 @@ void Secure::start() {
 
 void Secure::on_datagram(srtp::Bytes datagram, srtp::Bytes peer, const Sink& sink) {
     if (state_ == State::down || datagram.empty()) return;
-    // OpenSSL takes such a record for an error of its own and ends the association, whoever forged
-    // it; any other forgery it drops.
-    if (has_stunted_record(datagram, least_protected_bytes(ssl_.get()))) return;
     port_.offer(datagram);
     if (state_ == State::listening) {
         check_.cookie_peer.assign(peer.begin(), peer.end());

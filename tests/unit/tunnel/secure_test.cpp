@@ -41,6 +41,27 @@ TEST_F(TunnelSecure, BothEndsLearnWhoThePeerIs) {
     EXPECT_EQ(mdd.certificate_sha256, mdd_leaf.certificate_sha256);
 }
 
+// Some releases of OpenSSL end an association on a protected record that is shorter than its tag.
+TEST_F(TunnelSecure, SurvivesForgedRecordsThatAreTooShortForTheirTag) {
+    SessionPair pair(mdd_, kmf_);
+    pair.connect();
+    ASSERT_TRUE(pair.mdd.is_up());
+    std::uint64_t forged = 0;
+    for (const std::uint8_t type : {20, 21, 22, 23})
+        for (std::uint8_t size_bytes = 0; size_bytes < 24; ++size_bytes) {
+            std::vector<std::uint8_t> record{type, 0xfe, 0xfd, 0,  1, 0,         0,
+                                             0,    0,    0,    99, 0, size_bytes};
+            record.resize(record.size() + size_bytes);
+            pair.mdd.on_datagram(pair.now, record);
+            pair.kmf.on_datagram(pair.now, record);
+            ++forged;
+        }
+    EXPECT_TRUE(pair.mdd.is_up());
+    EXPECT_TRUE(pair.kmf.is_up());
+    EXPECT_EQ(pair.mdd.counters().impossible, forged);
+    EXPECT_EQ(pair.kmf.counters().impossible, forged);
+}
+
 TEST_F(TunnelSecure, NoHandshakeDatagramIsLongerThanTheMtu) {
     SessionPair pair(mdd_, kmf_);
     pair.connect();
