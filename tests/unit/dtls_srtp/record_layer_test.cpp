@@ -119,7 +119,10 @@ TEST(TakeOverNonces, ContinueBehindApplicationDataThatOpensslSent) {
     Pair pair;
     for (int i = 0; i < 3; ++i) pair.client.write(text("early"));
     const auto last = pair.client.outbox.back();
+    const auto flight = pair.server.tap.last_flight();
+    pair.server.write(text("early too"));
     settle(pair.client, pair.server);
+    EXPECT_EQ(pair.server.tap.last_flight(), flight);
     auto layer = layer_of(pair.client);
     const auto record = layer.seal(kData, text("late"));
     EXPECT_EQ(sequence_of(record), sequence_of(last) + 1);
