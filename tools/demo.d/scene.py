@@ -52,9 +52,12 @@ class Scene:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def private_file(self, name):
+        """A new file for its owner alone, as a descriptor to write to."""
+        return os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
     def _write(self, name, text):
-        private = os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(private, "w", encoding="utf-8") as file:
+        with open(self.private_file(name), "w", encoding="utf-8") as file:
             file.write(text)
 
     def _kmf_toml(self):
@@ -134,8 +137,8 @@ endpoints = [
     def _program(self, *place):
         return os.path.join(self.programs, *place)
 
-    def kmf_command(self):
-        return [self._program("tools", "mdd-kmf", "mdd-kmf"), "--config", self.path("kmf.toml")]
+    def kmf_command(self, config="kmf"):
+        return [self._program("tools", "mdd-kmf", "mdd-kmf"), "--config", self.path(f"{config}.toml")]
 
     def mdd_command(self):
         return [self._program("controlplane", "mdd"), "--config", self.path("mdd.toml"),
