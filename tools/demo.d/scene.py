@@ -1,6 +1,7 @@
 """The demo's conference: addresses, configuration files and command lines of KMF, mdd and three endpoints."""
 import json
 import os
+import secrets
 
 import media
 
@@ -19,6 +20,7 @@ class Endpoint:
 
     def __init__(self, name, address, sends):
         self.name, self.address, self.sends = name, address, sends
+        self.tls_id = f"{name}-{secrets.token_hex(16)}"
 
     @property
     def bind(self):
@@ -35,10 +37,12 @@ class Scene:
     def __init__(self, folder, programs, pki, profile=PROFILE, workers=1):
         self.folder, self.programs, self.pki = folder, programs, pki
         self.profile, self.workers = profile, workers
+        self.kmf_tls_id = f"kmf-{secrets.token_hex(16)}"
         for name in ("mdd", "kmf"):
             pki.signed(name)
         for name in ("kmf-endpoints", *(endpoint.name for endpoint in ENDPOINTS)):
             pki.self_signed(name)
+        self._write("kmf.key", secrets.token_hex(32) + "\n")
         self._write("kmf.toml", self._kmf_toml())
         self._write("mdd.toml", self._mdd_toml())
 
@@ -52,9 +56,13 @@ class Scene:
 
     def _kmf_toml(self):
         pki = self.pki
-        members = ",\n".join(f'  {{ id = "{one.name}", fingerprint_sha256 = "{pki.fingerprint(one.name)}" }}'
-                             for one in ENDPOINTS)
+        members = ",\n".join(f'  {{ id = "{one.name}", fingerprint_sha256 = "{pki.fingerprint(one.name)}", '
+                             f'tls_id = "{one.tls_id}" }}' for one in ENDPOINTS)
         return f"""listen = "{KMF_TUNNEL}:4433"
+
+[state]
+file = "{self.path('kmf.state')}"
+key_file = "{self.path('kmf.key')}"
 
 [tunnel_tls]
 cert = "{pki.cert('kmf')}"
@@ -72,6 +80,7 @@ fingerprint_sha256 = "{pki.fingerprint('mdd')}"
 [[conference]]
 id = "{CONFERENCE}"
 profile = "{self.profile}"
+tls_id = "{self.kmf_tls_id}"
 endpoints = [
 {members}
 ]
@@ -137,7 +146,7 @@ endpoints = [
                 "--bind", endpoint.bind, "--cert", self.pki.cert(identity), "--key", self.pki.key(identity),
                 "--kmf-fingerprint", self.pki.fingerprint("kmf-endpoints"), "--profile", self.profile,
                 "--json", self.path(f"{name}.json"), "--trace", self.path(f"{name}.trace"),
-                "--cname", f"{endpoint.name}@demo"]
+                "--cname", f"{endpoint.name}@demo", "--tls-id", endpoint.tls_id, "--kmf-tls-id", self.kmf_tls_id]
 
     def endpoint_command(self, endpoint):
         """An endpoint as a gateway for the demo's media."""
