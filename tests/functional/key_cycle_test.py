@@ -22,7 +22,7 @@ class KeyCycle(LabTest):
 
     def setUp(self):
         super().setUp()
-        self.give_kmf_a_memory()
+        self.audit_the_kmf()
 
     def wire(self):
         """(wall time, source, target, payload) of each UDP datagram between mdd and the endpoints."""
@@ -56,7 +56,7 @@ class KeyCycle(LabTest):
 class Leaving(KeyCycle):
     def test_a_leaver_is_followed_by_a_key_that_it_never_gets(self):
         self.start_servers()
-        peers = {name: self.join(name, stream(name)) for name in "ABC"}
+        peers = {name: self.join(name, stream(name, packets_per_second=200)) for name in "ABC"}
         had = {name: len(self.wait_for_spis(peers[name], 1)) for name in "AB"}
         time.sleep(0.5)
         self.assertEqual(peers["C"].stop(), 0)

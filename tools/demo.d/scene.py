@@ -1,13 +1,13 @@
 """The demo's conference: addresses, configuration files and command lines of KMF, mdd and three endpoints."""
 import json
 import os
+import secrets
 
 import media
 
 CONFERENCE = "c0c1c2c3-c4c5-c6c7-c8c9-cacbcccdcecf"
 PROFILE = "DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM"
 PROTOCOLS = ("dtls-v1", "rfc9185")
-KMF_TLS_ID = "tls-id-of-the-demo-kmf"
 KMF_TUNNEL, MDD_TUNNEL = "10.8.0.1", "10.8.0.2"
 MDD_MEDIA = ("10.9.0.2", 5004)
 TAP = "dtap0"
@@ -16,16 +16,12 @@ RTP_IN_PORTS = {media.VIDEO: 6000, media.AUDIO: 6002}
 RTP_OUT_PORT = 7000
 
 
-def tls_id_of(identity):
-    """What the SDP of the holder of a certificate would say (RFC 8842 section 4)."""
-    return f"tls-id-of-participant-{identity}"
-
-
 class Endpoint:
     """One participant: A sends, the others receive."""
 
     def __init__(self, name, address, sends):
         self.name, self.address, self.sends = name, address, sends
+        self.tls_id = f"{name}-{secrets.token_hex(16)}"
 
     @property
     def bind(self):
@@ -42,30 +38,33 @@ class Scene:
     def __init__(self, folder, programs, pki, profile=PROFILE, workers=1, protocol=PROTOCOLS[0]):
         self.folder, self.programs, self.pki = folder, programs, pki
         self.profile, self.workers, self.protocol = profile, workers, protocol
+        self.kmf_tls_id = f"kmf-{secrets.token_hex(16)}"
         for name in ("mdd", "kmf"):
             pki.signed(name)
         for name in ("kmf-endpoints", *(endpoint.name for endpoint in ENDPOINTS)):
             pki.self_signed(name)
+        self._write("kmf.key", secrets.token_hex(32) + "\n")
         self._write("kmf.toml", self._kmf_toml())
         self._write("mdd.toml", self._mdd_toml())
 
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def private_file(self, name):
-        """A new file for its owner alone, as a descriptor to write to."""
-        return os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-
     def _write(self, name, text):
-        with open(self.private_file(name), "w", encoding="utf-8") as file:
+        private = os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(private, "w", encoding="utf-8") as file:
             file.write(text)
 
     def _kmf_toml(self):
         pki = self.pki
         members = ",\n".join(f'  {{ id = "{one.name}", fingerprint_sha256 = "{pki.fingerprint(one.name)}", '
-                             f'tls_id = "{tls_id_of(one.name)}" }}' for one in ENDPOINTS)
+                             f'tls_id = "{one.tls_id}" }}' for one in ENDPOINTS)
         return f"""listen = "{KMF_TUNNEL}:4433"
 protocols = ["{self.protocol}"]
+
+[state]
+file = "{self.path('kmf.state')}"
+key_file = "{self.path('kmf.key')}"
 
 [tunnel_tls]
 cert = "{pki.cert('kmf')}"
@@ -83,7 +82,7 @@ fingerprint_sha256 = "{pki.fingerprint('mdd')}"
 [[conference]]
 id = "{CONFERENCE}"
 profile = "{self.profile}"
-tls_id = "{KMF_TLS_ID}"
+tls_id = "{self.kmf_tls_id}"
 endpoints = [
 {members}
 ]
@@ -145,13 +144,12 @@ endpoints = [
                 "--json", self.path("mdd.json")]
 
     def client_command(self, endpoint, name, identity):
-        """An endpoint without media: its outputs are called `name`, its certificate and tls-id are those of
-        `identity`."""
+        """An endpoint without media: its outputs are called `name`, its certificate is that of `identity`."""
         return [self._program("tools", "mdd-endpoint", "mdd-endpoint"), "--mdd", "%s:%d" % MDD_MEDIA,
                 "--bind", endpoint.bind, "--cert", self.pki.cert(identity), "--key", self.pki.key(identity),
                 "--kmf-fingerprint", self.pki.fingerprint("kmf-endpoints"), "--profile", self.profile,
                 "--json", self.path(f"{name}.json"), "--trace", self.path(f"{name}.trace"),
-                "--cname", f"{endpoint.name}@demo", "--tls-id", tls_id_of(identity), "--kmf-tls-id", KMF_TLS_ID]
+                "--cname", f"{endpoint.name}@demo", "--tls-id", endpoint.tls_id, "--kmf-tls-id", self.kmf_tls_id]
 
     def endpoint_command(self, endpoint):
         """An endpoint as a gateway for the demo's media."""
