@@ -66,11 +66,12 @@ def start_servers(bed, scene):
 
 
 def start_endpoints(bed, scene):
-    """Starts the endpoints and waits until each has finished its handshake."""
+    """Starts the endpoints and waits until each has finished its handshake and has the conference's EKT key."""
     say("three endpoints shake hands with the KMF, through mdd and the tunnel")
     children = {one: bed.start(one.name, *scene.endpoint_command(one), namespace=one.name) for one in ENDPOINTS}
     for child in children.values():
         child.wait_for_output("keyed ", 20)
+        child.wait_for_output("ekt spi=", 20)
     return children
 
 
@@ -157,7 +158,8 @@ def make_report(scene, clip, seconds, captured):
         "mdd_version": mdd["mdd_version"], "seconds": seconds, "conferences": 1, "endpoints": len(ENDPOINTS),
         "handshakes": sum(each["keyed"] for each in own.values()), "profile": PROFILE,
         "rtp": {"sent": total["sent"], "forwarded": mdd["rtp"]["forwarded"], "received": total["received"],
-                "lost": sum(report.lost(sent, traces[one].received, traces[one].keyed) for one in RECEIVERS),
+                "lost": sum(report.lost(sent, traces[one].received, report.hears_since(traces[SENDER], traces[one]))
+                            for one in RECEIVERS),
                 **{name: total[name] for name in ("hbh_failed", "e2e_failed", "e2e_no_key")}},
         "rtcp": {name: sum(each["rtcp"][name] for each in own.values()) for name in ("sent", "received")},
         "media": judge_media(scene, clip),

@@ -1,7 +1,6 @@
 """The demo's conference: addresses, configuration files and command lines of KMF, mdd and three endpoints."""
 import json
 import os
-import secrets
 
 import media
 
@@ -42,8 +41,6 @@ class Scene:
             pki.self_signed(name)
         self._write("kmf.toml", self._kmf_toml())
         self._write("mdd.toml", self._mdd_toml())
-        self._write("ekt.toml", f'spi = 1\nttl = 86400\nkey = "{secrets.token_hex(self._ekt_key_bytes())}"\n'
-                                f'salt = "{secrets.token_hex(12)}"\n')
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -52,9 +49,6 @@ class Scene:
         private = os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(private, "w", encoding="utf-8") as file:
             file.write(text)
-
-    def _ekt_key_bytes(self):
-        return 32 if "256" in self.profile else 16
 
     def _kmf_toml(self):
         pki = self.pki
@@ -139,14 +133,11 @@ endpoints = [
 
     def client_command(self, endpoint, name, identity):
         """An endpoint without media: its outputs are called `name`, its certificate is that of `identity`."""
-        command = [self._program("tools", "mdd-endpoint", "mdd-endpoint"), "--mdd", "%s:%d" % MDD_MEDIA,
-                   "--bind", endpoint.bind, "--cert", self.pki.cert(identity), "--key", self.pki.key(identity),
-                   "--kmf-fingerprint", self.pki.fingerprint("kmf-endpoints"), "--profile", self.profile,
-                   "--json", self.path(f"{name}.json"), "--trace", self.path(f"{name}.trace"),
-                   "--cname", f"{endpoint.name}@demo"]
-        if self.profile.startswith("DOUBLE_"):
-            command += ["--ekt-key-file", self.path("ekt.toml")]
-        return command
+        return [self._program("tools", "mdd-endpoint", "mdd-endpoint"), "--mdd", "%s:%d" % MDD_MEDIA,
+                "--bind", endpoint.bind, "--cert", self.pki.cert(identity), "--key", self.pki.key(identity),
+                "--kmf-fingerprint", self.pki.fingerprint("kmf-endpoints"), "--profile", self.profile,
+                "--json", self.path(f"{name}.json"), "--trace", self.path(f"{name}.trace"),
+                "--cname", f"{endpoint.name}@demo"]
 
     def endpoint_command(self, endpoint):
         """An endpoint as a gateway for the demo's media."""

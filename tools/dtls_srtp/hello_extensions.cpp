@@ -121,9 +121,10 @@ int parse_session_id(SSL* ssl, unsigned, unsigned, const unsigned char* in, std:
     const auto bytes = short_vector({in, size_bytes});
     if (!bytes || bytes->size() < kShortestId) return refuse(alert, SSL_AD_DECODE_ERROR);
     const std::string id(bytes->begin(), bytes->end());
-    if (!is_session_id(id) || (values->expected_session_id && id != *values->expected_session_id))
-        return refuse(alert, SSL_AD_ILLEGAL_PARAMETER);
+    if (!is_session_id(id)) return refuse(alert, SSL_AD_ILLEGAL_PARAMETER);
     values->peer_session_id = id;
+    if (values->expected_session_id && id != *values->expected_session_id)
+        return refuse(alert, SSL_AD_ILLEGAL_PARAMETER);
     return kAccepted;
 }
 

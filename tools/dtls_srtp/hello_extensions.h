@@ -33,7 +33,8 @@ struct HelloValues {
     // Set when both sides have agreed. Server: valid once the ClientHello is parsed; client: once
     // the ServerHello is.
     std::optional<EktCipher> ekt_cipher;
-    // nullopt: the peer sent none.
+    // nullopt: the peer sent none. Set also when it was not the expected one, to tell why the
+    // handshake failed.
     std::optional<std::string> peer_session_id;
 };
 
