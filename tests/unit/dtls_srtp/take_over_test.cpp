@@ -185,6 +185,20 @@ TEST(TakeOverRefuses, AShutdownUnderWay) {
     EXPECT_EQ(pair.server.why, "a shutdown is under way");
 }
 
+TEST(TakeOverRefuses, OutputThatOpensslStillHolds) {
+    Pair pair;
+    auto* ssl = pair.server.ssl.get();
+    auto* own = SSL_get_wbio(ssl);
+    BIO_up_ref(own);
+    auto* full = BIO_push(BIO_new(BIO_f_buffer()), BIO_new(BIO_s_mem()));
+    BIO_write(full, "x", 1);
+    SSL_set0_wbio(ssl, full);
+    EXPECT_FALSE(pair.server.take_over());
+    EXPECT_EQ(pair.server.why, "OpenSSL still holds output");
+    SSL_set0_wbio(ssl, own);
+    EXPECT_TRUE(pair.server.take_over()) << pair.server.why;
+}
+
 // A Finished of other keys stands for keys derived wrongly: neither opens the other.
 TEST(TakeOverRefuses, KeysThatDoNotOpenTheFinishedRecords) {
     Pair pair, stranger;
