@@ -190,7 +190,7 @@ TEST(TakeOverRefuses, OutputThatOpensslStillHolds) {
     auto* ssl = pair.server.ssl.get();
     auto* own = SSL_get_wbio(ssl);
     BIO_up_ref(own);
-    auto* full = BIO_new(BIO_s_mem());
+    auto* full = BIO_push(BIO_new(BIO_f_buffer()), BIO_new(BIO_s_mem()));
     BIO_write(full, "x", 1);
     SSL_set0_wbio(ssl, full);
     EXPECT_FALSE(pair.server.take_over());
