@@ -76,7 +76,7 @@ class KmfService : public ::testing::Test {
         endpoint_fingerprint_ = endpoint_side.certificate_sha256;
         kmf::Conference conference;
         conference.id.bytes.fill(0xC0);
-        conference.endpoints[alice_.certificate_sha256] = "alice";
+        conference.endpoints[alice_.certificate_sha256] = {"alice", "alice-0123456789abcdef"};
         config_.conferences = {conference};
         config_.mdds = {{"mdd-1", mdd_.certificate_sha256, true, {}}};
     }

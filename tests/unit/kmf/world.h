@@ -238,6 +238,8 @@ class World {
                           [&](const auto& notice) { return notice.kind == kind; }));
     }
 
+    // Of the certificate that endpoints see.
+    const dtls::Fingerprint& endpoint_fingerprint() const { return gate_->fingerprint(); }
     kmf::Tally tally() const { return kmf->tally(); }
     static kmf::WallTime wall_now() { return std::chrono::system_clock::now(); }
     static kmf::TimePoint kmf_now() { return std::chrono::steady_clock::now(); }
