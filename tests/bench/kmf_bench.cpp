@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kmf-tunnel/record.h"
+#include "tests/bench/bare_server.h"
 #include "tests/bench/median.h"
 #include "tests/bench/tunnel_pair.h"
 #include "tests/unit/kmf/dtls_client.h"
@@ -160,18 +161,46 @@ class Bed {
     double kmf_seconds_ = 0;
 };
 
+// Seconds of a server that is OpenSSL alone, for as many handshakes.
+double bare_seconds(const Place& place, std::size_t count) {
+    const BareServer server(place.own.cert_file, place.own.key_file);
+    double seconds = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        DtlsClient client(place.endpoints.front(), {.takes_over = false});
+        const auto made_at = cpu_seconds();
+        auto connection = std::make_unique<BareServer::Connection>(server.context());
+        seconds += cpu_seconds() - made_at;
+        for (int step = 0; step < 20 && !client.is_established(); ++step) {
+            const auto from_client = std::exchange(client.outbox, {});
+            const auto before = cpu_seconds();
+            for (const auto& datagram : from_client) connection->feed(datagram);
+            seconds += cpu_seconds() - before;
+            for (const auto& datagram : std::exchange(connection->outbox, {}))
+                client.feed(datagram);
+        }
+        if (!connection->is_established())
+            throw std::runtime_error("the bare server's handshake does not come to an end");
+        const auto done_at = cpu_seconds();
+        connection.reset();
+        seconds += cpu_seconds() - done_at;
+    }
+    return seconds;
+}
+
 Json measure_handshakes(const Place& place, Dialect dialect, std::size_t count, int runs) {
-    std::vector<double> rates;
+    std::vector<double> rates, floors;
     for (int run = 0; run < runs; ++run) {
         Bed bed(place, dialect, Layout::conference_each, count);
         for (std::size_t i = 0; i < count; ++i) bed.join(i);
         rates.push_back(static_cast<double>(count) / bed.kmf_seconds());
+        floors.push_back(bare_seconds(place, count) / static_cast<double>(count));
     }
     const auto rate = median(rates);
     return {{"bench", "kmf_handshakes"},
             {"dialect", tunnel::to_string(dialect)},
             {"handshakes_per_second", rate},
-            {"us_per_handshake", 1e6 / rate}};
+            {"us_per_handshake", 1e6 / rate},
+            {"us_openssl_alone", 1e6 * median(floors)}};
 }
 
 Json measure_messages(const Place& place, Dialect dialect, std::size_t size_bytes,
@@ -224,9 +253,11 @@ void print(const Json& row) {
     const auto number = [&](const char* key) { return row[key].get<double>(); };
     const auto dialect = row["dialect"].get<std::string>();
     if (row["bench"] == "kmf_handshakes")
-        std::cout << fmt::format("{:<8} {:8.0f} handshakes/s of one KMF core  {:6.1f} us each\n",
-                                 dialect, number("handshakes_per_second"),
-                                 number("us_per_handshake"));
+        std::cout << fmt::format(
+            "{:<8} {:8.0f} handshakes/s of one KMF core  {:6.1f} us each  "
+            "OpenSSL alone {:6.1f} us\n",
+            dialect, number("handshakes_per_second"), number("us_per_handshake"),
+            number("us_openssl_alone"));
     else if (row["bench"] == "tunnel_messages")
         std::cout << fmt::format(
             "{:<8} {:5.0f} B, {} at a time  {:9.0f} sent/s  {:9.0f} received/s  {:9.0f}/s both\n",
