@@ -69,12 +69,17 @@ struct TlsConfig {
     std::filesystem::path ca;
 };
 
-enum class TunnelProtocol { dtls_v1 };
+enum class TunnelProtocol { dtls_v1, rfc9185 };
+// Which associations go over one tunnel.
+enum class TunnelSharing { shared, per_conference, per_endpoint };
+enum class TunnelConnect { eager, first_use };
 
 struct KmfConfig {
     std::string name;
     HostPort address;
     TunnelProtocol protocol = TunnelProtocol::dtls_v1;
+    TunnelSharing tunnels = TunnelSharing::shared;
+    TunnelConnect connect = TunnelConnect::eager;
     std::string tls;  // a key of MddConfig::tls
     std::vector<Sha256> pin_sha256;
 };

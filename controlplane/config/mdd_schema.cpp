@@ -9,24 +9,15 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
-// A word that the format knows, and this version does not, gets an answer of its own.
-template <class T>
-Kind<T> with_later_word(Kind<T> kind, std::string word, Complaint answer) {
-    kind.read = [inner = kind.read, word = std::move(word), answer = std::move(answer)](
-                    const Value& value, Reader& reader) -> std::optional<T> {
-        const auto* text = std::get_if<std::string>(&value.data);
-        if (!text || *text != word) return inner(value, reader);
-        reader.error_here(value.place, answer);
-        return std::nullopt;
-    };
-    return kind;
+Kind<TunnelProtocol> tunnel_protocol() {
+    return choice<TunnelProtocol>(
+        {{"dtls-v1", TunnelProtocol::dtls_v1}, {"rfc9185", TunnelProtocol::rfc9185}});
 }
 
-Kind<TunnelProtocol> tunnel_protocol() {
-    return with_later_word(choice<TunnelProtocol>({{"dtls-v1", TunnelProtocol::dtls_v1}}),
-                           "rfc9185",
-                           {"\"rfc9185\" comes in a later version", "not in this version",
-                            "use protocol = \"dtls-v1\" here and at the KMF"});
+Kind<TunnelSharing> tunnel_sharing() {
+    return choice<TunnelSharing>({{"shared", TunnelSharing::shared},
+                                  {"per-conference", TunnelSharing::per_conference},
+                                  {"per-endpoint", TunnelSharing::per_endpoint}});
 }
 
 Kind<QueueMap> queue_map() {
@@ -161,8 +152,20 @@ Schema<KmfConfig> kmf_rows() {
              Reload::start, "Name in logs, counters and [[conference]].");
     rows.key("address", &KmfConfig::address, host_port(), required, Reload::start,
              "Where the KMF listens for tunnels.");
-    rows.key("protocol", &KmfConfig::protocol, tunnel_protocol(), TunnelProtocol::dtls_v1,
-             Reload::start, "Tunnel dialect: dtls-v1 is draft-jones-perc-dtls-tunnel-00.");
+    rows.key(
+        "protocol", &KmfConfig::protocol, tunnel_protocol(), TunnelProtocol::dtls_v1, Reload::start,
+        "Tunnel dialect: draft-jones-perc-dtls-tunnel-00 over DTLS, or RFC 9185 over TLS 1.3.");
+    rows.key(
+        "tunnels", &KmfConfig::tunnels, tunnel_sharing(), TunnelSharing::shared, Reload::start,
+        "How many tunnels to this KMF: one for all its conferences, or one for each conference "
+        "or endpoint.");
+    rows.key(
+        "connect", &KmfConfig::connect,
+        choice<TunnelConnect>(
+            {{"eager", TunnelConnect::eager}, {"first-use", TunnelConnect::first_use}}),
+        TunnelConnect::eager, Reload::start,
+        "When a tunnel is opened: at the start, or when the first endpoint needs it; one opened "
+        "for an endpoint is closed a minute after the last one has gone.");
     rows.key("tls", &KmfConfig::tls, name(), "default", Reload::start,
              "Which [tls.NAME] the tunnel uses.");
     rows.key("pin_sha256", &KmfConfig::pin_sha256, list_of(sha256(), 0, 8), std::vector<Sha256>{},

@@ -17,7 +17,7 @@ import report
 import wire_audit
 from bed import Bed, wait_until
 from pki import Pki
-from scene import ENDPOINTS, KMF_TUNNEL, MDD_MEDIA, MDD_TUNNEL, PROFILE, TAP, Scene
+from scene import ENDPOINTS, KMF_TUNNEL, MDD_MEDIA, MDD_TUNNEL, PROFILE, PROTOCOLS, TAP, Scene
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -135,14 +135,17 @@ class Results:
 
 
 class LabTest(unittest.TestCase):
-    """Base of the scenarios. `profile` may be overridden per class, and `scene` edited before the start."""
+    """Base of the scenarios. `profile` and `protocol`, the tunnel's dialect, may be overridden per class, and `scene`
+    edited before the start."""
 
     profile = PROFILE
+    protocol = PROTOCOLS[0]
 
     def setUp(self):
         folder = os.environ["MDD_TEST_FOLDER"]
         self.folder, self.peers, self.kmf, self.mdd, self.capture = folder, [], None, None, None
-        self.scene = Scene(folder, BUILD, Pki(os.path.join(folder, "pki")), self.profile, WORKERS)
+        self.scene = Scene(folder, BUILD, Pki(os.path.join(folder, "pki")), self.profile, WORKERS,
+                           self.protocol)
         self.bed = self.enterContext(Bed(folder))
         for name in ("kmf", "mdd", *PLACES):
             self.bed.namespace(name)
@@ -158,10 +161,20 @@ class LabTest(unittest.TestCase):
         with open(self.scene.path(name), "w", encoding="utf-8") as file:
             file.write(text.replace(old, new, 1))
 
-    def start_kmf(self, name="kmf"):
-        self.kmf = self.bed.start(name, *self.scene.kmf_command(), "--json", self.scene.path("kmf.json"),
+    def start_kmf(self, name="kmf", config="kmf", says="listening on"):
+        """Starts a KMF as `name`, with the file `config`.toml, and waits until it `says` so."""
+        self.kmf = self.bed.start(name, *self.scene.kmf_command(config), "--json", self.scene.path("kmf.json"),
                                   namespace="kmf")
-        self.kmf.wait_for_output("listening on", 10)
+        self.kmf.wait_for_output(says, 10)
+
+    def audit_the_kmf(self):
+        """Lets the KMF write down what it decides."""
+        self.edit("kmf.toml", "[[mdd]]", f'[audit]\nfile = "{self.scene.path("audit.jsonl")}"\n\n[[mdd]]')
+
+    def decisions(self, event):
+        """What the KMF wrote down of one kind, in order."""
+        with open(self.scene.path("audit.jsonl"), encoding="utf-8") as file:
+            return [line for line in map(json.loads, file) if line["event"] == event]
 
     def start_mdd(self, tunnel_comes_up=True):
         self.mdd = self.bed.start("mdd", *self.scene.mdd_command(), namespace="mdd",

@@ -3,7 +3,7 @@ import os
 import re
 import time
 
-from lab import LabTest, stream
+from lab import PLACES, LabTest, stream
 
 # What may look like a key and is a name: association ids, fingerprints, and in audit builds hashes of keys.
 NAMES = re.compile(r"(?:association[= ]|fingerprint_sha256=|keys_sha256=|its certificate is \S+ \()[0-9a-f]+")
@@ -30,9 +30,15 @@ class Secrets(LabTest):
                 shown.append((f"the command line of {child.name}", file.read().decode(errors="replace")))
         self.assertIn("mdd-kmf", shown[0][1])
         self.end()
+        with open(self.scene.path("kmf.key"), encoding="utf-8") as file:
+            state_key = file.read().strip()
+        self.assertEqual(len(state_key), 64)
         outputs = list(self.outputs())
         self.assertLessEqual({"mdd.err", "mdd.json", "kmf.err", "kmf.json", "A.out", "A.json", "A.trace"},
                              {name for name, _ in outputs})
         for name, text in outputs + shown:
-            text = text.replace(self.scene.pki.fingerprint("kmf-endpoints"), "")
+            self.assertNotIn(state_key, text.lower(), name)
+            for known in (self.scene.pki.fingerprint("kmf-endpoints"), self.scene.kmf_tls_id, PLACES["A"].tls_id,
+                          PLACES["B"].tls_id):
+                text = text.replace(known, "")
             self.assertIsNone(LONG_HEX.search(NAMES.sub("", text)), f"{name} holds hex of unknown meaning")

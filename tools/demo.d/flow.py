@@ -3,16 +3,18 @@
 The media side is a capture; the tunnel is sealed, so the KMF's trace stands for it. The same datagram on both has
 the same digest: that says whose association it is, and what travels in the tunnel message.
 """
+import datetime
 import hashlib
+import re
 import struct
 
 import wire_audit
 
 KMF, MDD = "KMF", "mdd"
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, ACK = 20, 21, 22, 26
-HANDSHAKE_NAMES = {1: "ClientHello", 2: "ServerHello", 3: "HelloVerifyRequest", 11: "Certificate",
-                   12: "ServerKeyExchange", 13: "CertificateRequest", 14: "ServerHelloDone",
-                   15: "CertificateVerify", 16: "ClientKeyExchange"}
+HANDSHAKE_NAMES = {1: "ClientHello", 2: "ServerHello", 3: "HelloVerifyRequest", 11: "Cert"}
+# Parts of a flight that say nothing to somebody who follows the keys.
+UNNAMED = (12, 13, 14, 15, 16)
 # A protected Finished: explicit nonce, handshake header, 12 bytes, tag (RFC 5288 section 3, RFC 5246 section 7.4.9).
 FINISHED_BYTES = 8 + 12 + 12 + 16
 FULL_EKT_TAG = 2
@@ -45,18 +47,19 @@ def name_of_record(kind, epoch, fragment):
         return "data"
     if epoch > 0:
         return "Finished" if len(fragment) == FINISHED_BYTES else "ekt_key"
-    if fragment[:1] == b"\x01" and len(fragment) > 59:
+    if fragment[:1] == b"\x01" and len(fragment) > 46:
         # Behind header, version, random and session id: the cookie (RFC 6347 section 4.2.1).
-        return "ClientHello" if fragment[47 + fragment[46]] == 0 else "ClientHello with cookie"
+        cookie_at = 47 + fragment[46]
+        return "ClientHello with cookie" if fragment[cookie_at:cookie_at + 1] > b"\x00" else "ClientHello"
+    if fragment and fragment[0] in UNNAMED:
+        return None
     return HANDSHAKE_NAMES.get(fragment[0], "handshake") if fragment else "handshake"
 
 
 def name_of(datagram):
     """A datagram's records in a few words."""
-    names = list(dict.fromkeys(filter(None, (name_of_record(*one) for one in wire_audit.dtls_records(datagram)))))
-    if len(names) > 3:
-        names = [names[0], names[1], f"… {names[-1]}"]
-    return ", ".join(names)
+    names = filter(None, (name_of_record(*one) for one in wire_audit.dtls_records(datagram)))
+    return ", ".join(dict.fromkeys(names)) or "rest of a flight"
 
 
 class MediaSide:
@@ -104,6 +107,19 @@ def tunnel_steps(path, media_side, offset_us):
                 beside, "")
             ends = (MDD, KMF) if direction == "in" else (KMF, MDD)
             steps.append(Step(int(at_ns) / 1000 + offset_us, *ends, words, endpoint))
+    return steps
+
+
+def mdd_steps(log, tunnel):
+    """When mdd had an endpoint's keys, by its log; to the millisecond, and not before they came by `tunnel`."""
+    steps = []
+    for line in log.splitlines():
+        said = re.search(r"endpoint (\S+) (?:keyed|has new keys) with", line)
+        if said:
+            at_us = datetime.datetime.fromisoformat(line.split()[0]).timestamp() * 1e6
+            came = [one.at_us for one in tunnel if one.endpoint == said[1] and one.what.endswith("Key Info")]
+            at_us = max([at_us] + [one for one in came if one < at_us + 1000])
+            steps.append(Step(at_us, MDD, None, f"stores the HBH keys of {said[1]}", said[1]))
     return steps
 
 

@@ -1,11 +1,13 @@
 """The demo's conference: addresses, configuration files and command lines of KMF, mdd and three endpoints."""
 import json
 import os
+import secrets
 
 import media
 
 CONFERENCE = "c0c1c2c3-c4c5-c6c7-c8c9-cacbcccdcecf"
 PROFILE = "DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM"
+PROTOCOLS = ("dtls-v1", "rfc9185")
 KMF_TUNNEL, MDD_TUNNEL = "10.8.0.1", "10.8.0.2"
 MDD_MEDIA = ("10.9.0.2", 5004)
 TAP = "dtap0"
@@ -19,6 +21,7 @@ class Endpoint:
 
     def __init__(self, name, address, sends):
         self.name, self.address, self.sends = name, address, sends
+        self.tls_id = f"{name}-{secrets.token_hex(16)}"
 
     @property
     def bind(self):
@@ -32,13 +35,15 @@ SENDER, RECEIVERS = ENDPOINTS[0], ENDPOINTS[1:]
 class Scene:
     """Files of one run in `folder`; `programs` is the build directory."""
 
-    def __init__(self, folder, programs, pki, profile=PROFILE, workers=1):
+    def __init__(self, folder, programs, pki, profile=PROFILE, workers=1, protocol=PROTOCOLS[0]):
         self.folder, self.programs, self.pki = folder, programs, pki
-        self.profile, self.workers = profile, workers
+        self.profile, self.workers, self.protocol = profile, workers, protocol
+        self.kmf_tls_id = f"kmf-{secrets.token_hex(16)}"
         for name in ("mdd", "kmf"):
             pki.signed(name)
         for name in ("kmf-endpoints", *(endpoint.name for endpoint in ENDPOINTS)):
             pki.self_signed(name)
+        self._write("kmf.key", secrets.token_hex(32) + "\n")
         self._write("kmf.toml", self._kmf_toml())
         self._write("mdd.toml", self._mdd_toml())
 
@@ -52,9 +57,14 @@ class Scene:
 
     def _kmf_toml(self):
         pki = self.pki
-        members = ",\n".join(f'  {{ id = "{one.name}", fingerprint_sha256 = "{pki.fingerprint(one.name)}" }}'
-                             for one in ENDPOINTS)
+        members = ",\n".join(f'  {{ id = "{one.name}", fingerprint_sha256 = "{pki.fingerprint(one.name)}", '
+                             f'tls_id = "{one.tls_id}" }}' for one in ENDPOINTS)
         return f"""listen = "{KMF_TUNNEL}:4433"
+protocols = ["{self.protocol}"]
+
+[state]
+file = "{self.path('kmf.state')}"
+key_file = "{self.path('kmf.key')}"
 
 [tunnel_tls]
 cert = "{pki.cert('kmf')}"
@@ -72,6 +82,7 @@ fingerprint_sha256 = "{pki.fingerprint('mdd')}"
 [[conference]]
 id = "{CONFERENCE}"
 profile = "{self.profile}"
+tls_id = "{self.kmf_tls_id}"
 endpoints = [
 {members}
 ]
@@ -112,6 +123,7 @@ ca = "{pki.cert('ca')}"
 [[kmf]]
 name = "kmf"
 address = "{KMF_TUNNEL}:4433"
+protocol = "{self.protocol}"
 
 [[conference]]
 id = "{CONFERENCE}"
@@ -124,8 +136,8 @@ endpoints = [
     def _program(self, *place):
         return os.path.join(self.programs, *place)
 
-    def kmf_command(self):
-        return [self._program("tools", "mdd-kmf", "mdd-kmf"), "--config", self.path("kmf.toml")]
+    def kmf_command(self, config="kmf"):
+        return [self._program("tools", "mdd-kmf", "mdd-kmf"), "--config", self.path(f"{config}.toml")]
 
     def mdd_command(self):
         return [self._program("controlplane", "mdd"), "--config", self.path("mdd.toml"),
@@ -137,7 +149,7 @@ endpoints = [
                 "--bind", endpoint.bind, "--cert", self.pki.cert(identity), "--key", self.pki.key(identity),
                 "--kmf-fingerprint", self.pki.fingerprint("kmf-endpoints"), "--profile", self.profile,
                 "--json", self.path(f"{name}.json"), "--trace", self.path(f"{name}.trace"),
-                "--cname", f"{endpoint.name}@demo"]
+                "--cname", f"{endpoint.name}@demo", "--tls-id", endpoint.tls_id, "--kmf-tls-id", self.kmf_tls_id]
 
     def endpoint_command(self, endpoint):
         """An endpoint as a gateway for the demo's media."""

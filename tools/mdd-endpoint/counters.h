@@ -29,7 +29,7 @@ struct RtpCounters {
     std::uint64_t ohb_invalid = 0;
     std::uint64_t e2e_failed = 0;
     std::uint64_t e2e_replayed = 0;
-    std::uint64_t e2e_no_key = 0;
+    std::uint64_t e2e_no_key = 0;  // waited for its key in vain
     std::uint64_t ssrc_limit = 0;  // more remote streams than this endpoint keeps
     // Received, but not given to a local program: no port pair left, or the system refused.
     std::uint64_t not_delivered = 0;

@@ -201,7 +201,8 @@ bool DoubleContext::open_inner(RemoteStream& stream, const Verified& verified, b
             return false;
         case Outcome::failed:
             if (awaits_ekt_key(stream, now)) return false;
-            return ++rtp.e2e_failed, true;
+            // The key that it waited for was not its own: it is from before our time.
+            return ++(waited ? rtp.e2e_no_key : rtp.e2e_failed), true;
         case Outcome::replayed:
             if (awaits_ekt_key(stream, now)) return false;
             return ++rtp.e2e_replayed, true;

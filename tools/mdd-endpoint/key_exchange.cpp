@@ -77,6 +77,7 @@ void KeyExchange::on_finished() {
     acknowledged_before_ = counters_.ekt_acknowledgements;
     established_ = std::move(pending_);
     if (const auto keys = established_->take_keys()) events_.keys(*keys);
+    collect(*established_);
 }
 
 void KeyExchange::on_failed() {

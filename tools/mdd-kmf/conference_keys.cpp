@@ -32,12 +32,8 @@ ConferenceKeys::ConferenceKeys(std::size_t key_bytes, const RekeyPolicy& policy,
 
 void ConferenceKeys::join(const Member& member) {
     const bool waits_for_next = key_ && policy_.on_join;
-    const auto [place, is_new] =
-        members_.try_emplace(member, waits_for_next ? Standing::joining : Standing::waiting);
-    if (is_new)
-        joined_ = joined_ || waits_for_next;
-    else if (place->second != Standing::joining)
-        place->second = Standing::waiting;
+    members_.insert_or_assign(member, waits_for_next ? Standing::joining : Standing::waiting);
+    joined_ = joined_ || waits_for_next;
 }
 
 void ConferenceKeys::join_restored(const Member& member) {

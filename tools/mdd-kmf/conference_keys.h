@@ -64,8 +64,9 @@ class ConferenceKeys {
     // Goes on with `saved`; members come back by join_restored().
     ConferenceKeys(std::size_t key_bytes, const RekeyPolicy& policy, Random random, Saved saved);
 
-    // Counts for the next renew(). A member that is one already gets the current key again, since
-    // its new association has none yet.
+    // Counts for the next renew(). So does a member that is one already: its new association may be
+    // that of an endpoint that has restarted, and under the current key its new master keys would
+    // be taken for old ones (RFC 8870 §4.1, epoch).
     void join(const Member& member);
     // One that already was a member before this process; it may or may not have the current key.
     void join_restored(const Member& member);

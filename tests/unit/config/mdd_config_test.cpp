@@ -78,6 +78,12 @@ TEST(MddConfig, CompleteFileIsTakenAsWritten) {
     EXPECT_EQ(config.kmf[0].pin_sha256[0][31], 0xff);
     EXPECT_EQ(config.kmf[0].pin_sha256[0][1], 0x11);
     EXPECT_EQ(config.kmf.at(1).tls, "site-b");
+    EXPECT_EQ(config.kmf[0].protocol, config::TunnelProtocol::dtls_v1);
+    EXPECT_EQ(config.kmf[0].tunnels, config::TunnelSharing::shared);
+    EXPECT_EQ(config.kmf[0].connect, config::TunnelConnect::eager);
+    EXPECT_EQ(config.kmf[1].protocol, config::TunnelProtocol::rfc9185);
+    EXPECT_EQ(config.kmf[1].tunnels, config::TunnelSharing::per_conference);
+    EXPECT_EQ(config.kmf[1].connect, config::TunnelConnect::first_use);
     EXPECT_EQ(config.limits.handshakes_per_source, 50000u);
     EXPECT_EQ(config.limits.ssrcs_per_endpoint, 64u);
     ASSERT_EQ(config.conferences.size(), 2u);

@@ -100,6 +100,18 @@ TEST_F(EktRekeyTest, HolderOfTheNewKeyAloneOpensNothingFromBefore) {
     EXPECT_EQ(joiner.rtp.e2e_no_key, 29u);
 }
 
+TEST_F(EktRekeyTest, JoinerTakesPacketsOfAnEarlierKeyForMissedNotForDamaged) {
+    DoubleContext joiner{kProfile};
+    joiner.install(numbered_hop_keys(kProfile, 2));
+    for (std::uint16_t i = 1; i < 4; ++i) forwarded(i);
+    for (std::uint16_t i = 4; i < 9; ++i) joiner.open(forwarded(i), now);
+    give(a, 8);
+    give(joiner, 8);
+    EXPECT_EQ(joiner.open(forwarded(9), now).size(), 1u);
+    EXPECT_EQ(joiner.rtp.e2e_no_key, 5u);
+    EXPECT_EQ(joiner.rtp.e2e_failed, 0u);
+}
+
 TEST_F(EktRekeyTest, PacketsUnderAnUnknownSpiWaitForTheKmf) {
     relayed(rtp_packet(1));
     give(a, 8);

@@ -89,6 +89,21 @@ TEST_F(KeyExchangeTest, EktKeysArriveInTheMiddleOfASecondHandshake) {
     EXPECT_EQ(first.acknowledged(), spis);
 }
 
+TEST_F(KeyExchangeTest, EktKeyThatOvertakesTheFinishedIsHandedOnAfterTheKeysOfTheHop) {
+    exchange.start();
+    KeyServer::Datagrams answers;
+    while (!first.keys()) {
+        give(std::exchange(answers, {}));
+        for (const auto& datagram : std::exchange(out_, {}))
+            for (auto& answer : first.answer(datagram)) answers.push_back(std::move(answer));
+    }
+    give(first.deliver(conference_key(kDouble, 1)));
+    EXPECT_TRUE(spis.empty());
+    give(answers);
+    EXPECT_EQ(handshakes, 1);
+    EXPECT_EQ(spis, std::vector<std::uint16_t>{1});
+}
+
 TEST_F(KeyExchangeTest, OldAssociationMayEndWhileANewOneIsBeingMade) {
     exchange.start();
     converse(first);
