@@ -59,7 +59,7 @@ TEST(Fragments, ThatDoNotAddUpEndTheWalk) {
     EXPECT_EQ(fragment->offset, 2u);
     EXPECT_FALSE(fragment->is_whole());
     for (const auto* hex : {"1a 000004 0005 000003 000002 aabb",  // past the message
-                            "1a 000004 0005 000002 000003 aabb",  // past the record
+                            "1a 000005 0005 000002 000003 aabb",  // past the record
                             "1a 000004 0005 ffffff ffffff aabb",  // far past both
                             "1a 000004 0005 000002 000000",       // nothing of something
                             "1a 000004 0005 000002 0000"}) {      // no header
