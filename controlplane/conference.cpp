@@ -2,11 +2,19 @@
 #include "controlplane/conference.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace mdd::control {
 
 bool ConferenceState::any_keyed() const {
     return std::ranges::any_of(endpoints, [](const auto& e) { return e.keys.keyed(); });
+}
+
+std::uint32_t ConferenceState::oldest_fresh_start() const {
+    auto oldest = std::numeric_limits<std::uint32_t>::max();
+    for (const auto& endpoint : endpoints)
+        if (endpoint.keys.keyed()) oldest = std::min(oldest, endpoint.keys.fresh_start());
+    return oldest;
 }
 
 Conferences::Conferences(const std::vector<ConferencePlan>& plans, std::size_t live_ssrcs) {

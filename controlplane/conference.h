@@ -51,6 +51,8 @@ struct ConferenceState {
     SsrcBook ssrcs;
 
     bool any_keyed() const;
+    // Of the keyed endpoints; above all numbers when there is none.
+    std::uint32_t oldest_fresh_start() const;
 };
 
 // What the configuration says of a conference.

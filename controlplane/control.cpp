@@ -98,6 +98,8 @@ void Control::on_notice(const Notice& notice, TimePoint now) {
 void Control::on_returned(const Command& command) {
     if (const auto* answer = std::get_if<PollActivity>(&command.body))
         membership_.on_activity(*answer, Clock::now());
+    else if (const auto* decided = std::get_if<DecideKeys>(&command.body))
+        keying_.on_decided(*decided, Clock::now());
 }
 
 void Control::drain() {

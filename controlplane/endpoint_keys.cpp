@@ -18,7 +18,7 @@ Change EndpointKeys::install(Publisher& publisher, EndpointRef who, WorkerIndex 
                              KeysetPtr receive, KeysetPtr transmit, TimePoint now) {
     epoch_ = next_epoch();
     if (!keyed()) {
-        key_start_ = publisher.next_key_start();
+        key_start_ = fresh_start_ = publisher.next_key_start();
         receive_ = std::move(receive);
         transmit_ = std::move(transmit);
         return publisher.first_keys(who, owner, receive_.get(), transmit_.get(), key_start_);
@@ -28,19 +28,28 @@ Change EndpointKeys::install(Publisher& publisher, EndpointRef who, WorkerIndex 
     if (receive_old_) change.replaced.push_back(std::move(receive_old_));
     receive_old_ = std::exchange(receive_, std::move(receive));
     next_transmit_ = std::move(transmit);
-    switch_at_ = now + kSwitchAfter;
+    decide_at_ = now + kDecideAfter;
     retire_at_.reset();
     return change;
 }
 
 Change EndpointKeys::proved(Publisher& publisher, EndpointRef who, WorkerIndex owner,
                             std::uint64_t epoch, srtp::Proof proof, TimePoint now) {
-    if (!keyed() || proof == srtp::Proof::none) return {};
+    if (!keyed() || proof == srtp::Proof::none || epoch <= proved_) return {};
+    proved_ = epoch;
     const bool restart = proof == srtp::Proof::restart;
-    // A restart that older keys have proved still holds when newer ones take over.
-    if (restart && next_transmit_) restarted_ = true;
-    if (epoch != epoch_) return {};
-    auto change = switch_transmit(publisher, who);
+    Change change;
+    if (next_transmit_) {
+        // A restart that older keys have proved still holds when newer ones take over.
+        restarted_ |= restart;
+        if (epoch == epoch_) change = switch_transmit(publisher, who);
+    } else if (restart) {
+        // The endpoint was silent for so long that its keys are in use under the old count.
+        key_start_ = publisher.next_key_start();
+        change = publisher.transmit_keys(who, transmit_.get(), key_start_);
+    }
+    if (epoch != epoch_) return change;
+    decide_at_.reset();
     if (restart)
         append(change, retire_old(publisher, who, owner));
     else if (receive_old_)
@@ -48,22 +57,30 @@ Change EndpointKeys::proved(Publisher& publisher, EndpointRef who, WorkerIndex o
     return change;
 }
 
+Change EndpointKeys::silent(Publisher& publisher, EndpointRef who, std::uint64_t epoch,
+                            TimePoint now) {
+    if (!keyed() || epoch != epoch_ || proved_ == epoch) return {};
+    // It may prove a restart yet, with new SSRCs alone: the owner is asked again.
+    decide_at_ = now + kDecideAfter;
+    if (!next_transmit_) return {};
+    retire_at_ = now + kUnproved;
+    return switch_transmit(publisher, who);
+}
+
 Change EndpointKeys::on_time(Publisher& publisher, EndpointRef who, WorkerIndex owner,
                              TimePoint now) {
     Change change;
-    if (switch_at_ && now >= *switch_at_) {
-        change = switch_transmit(publisher, who);
-        retire_at_ = now + kUnproved;
+    if (decide_at_ && now >= *decide_at_) {
+        decide_at_.reset();
+        change = publisher.decide(who, owner, epoch_);
     }
     if (retire_at_ && now >= *retire_at_) append(change, retire_old(publisher, who, owner));
     return change;
 }
 
 Change EndpointKeys::switch_transmit(Publisher& publisher, EndpointRef who) {
-    switch_at_.reset();
-    // Never the same keys under a new number: that would count from 0 under a used key.
     if (!next_transmit_) return {};
-    if (std::exchange(restarted_, false)) key_start_ = publisher.next_key_start();
+    if (std::exchange(restarted_, false)) key_start_ = fresh_start_ = publisher.next_key_start();
     auto change = publisher.transmit_keys(who, next_transmit_.get(), key_start_);
     change.replaced.push_back(std::exchange(transmit_, std::move(next_transmit_)));
     return change;
@@ -84,7 +101,7 @@ Change EndpointKeys::leave(Publisher& publisher, EndpointRef who, WorkerIndex ow
         if (*keys) change.replaced.push_back(std::move(*keys));
     next_transmit_.reset();
     restarted_ = false;
-    switch_at_.reset();
+    decide_at_.reset();
     retire_at_.reset();
     return change;
 }

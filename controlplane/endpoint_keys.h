@@ -13,11 +13,14 @@ namespace mdd::control {
 
 class EndpointKeys {
   public:
-    static constexpr std::chrono::seconds kSwitchAfter{1};   // outbound, when nothing has proved
+    static constexpr std::chrono::seconds kDecideAfter{1};   // when nothing has proved
     static constexpr std::chrono::seconds kRetireAfter{10};  // old inbound keys, after the proof
     static constexpr std::chrono::seconds kUnproved{60};     // likewise, when nothing has proved
 
     bool keyed() const { return receive_ != nullptr; }
+    // Key start under which what is sent to the endpoint began with keys never used before.
+    // Precondition: keyed().
+    std::uint32_t fresh_start() const { return fresh_start_; }
     // Number of the newest keys; rises over the endpoint's life, over leaving and coming back too.
     std::uint64_t epoch() const { return epoch_; }
     // The number that the next keysets must carry.
@@ -29,6 +32,8 @@ class EndpointKeys {
     // A packet has verified under the inbound keys `epoch` for the first time.
     Change proved(Publisher& publisher, EndpointRef who, WorkerIndex owner, std::uint64_t epoch,
                   srtp::Proof proof, TimePoint now);
+    // The owner says that nothing has verified under the inbound keys `epoch` in time.
+    Change silent(Publisher& publisher, EndpointRef who, std::uint64_t epoch, TimePoint now);
     // What has come due.
     Change on_time(Publisher& publisher, EndpointRef who, WorkerIndex owner, TimePoint now);
     // The endpoint has left.
@@ -39,12 +44,14 @@ class EndpointKeys {
     Change retire_old(Publisher& publisher, EndpointRef who, WorkerIndex owner);
 
     std::uint64_t epoch_ = 0;
+    std::uint64_t proved_ = 0;  // the newest keys that a proof has come for
     std::uint32_t key_start_ = 0;
+    std::uint32_t fresh_start_ = 0;
     KeysetPtr receive_, receive_old_;
     KeysetPtr transmit_;       // what the workers send with
     KeysetPtr next_transmit_;  // not published yet: waits for the proof
     bool restarted_ = false;   // the endpoint has started over since transmit_ was published
-    std::optional<TimePoint> switch_at_;
+    std::optional<TimePoint> decide_at_;
     std::optional<TimePoint> retire_at_;
 };
 

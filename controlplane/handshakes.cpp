@@ -38,8 +38,12 @@ Verdict Handshakes::pass_up(const Notice& notice, srtp::Bytes datagram, TimePoin
     if (endpoint == nullptr) return Verdict::unknown_source;
     if (datagram.size() > kLongestUp_bytes) return Verdict::dtls_too_long;
     if (!endpoint->association) return begin(*endpoint, notice, datagram, now);
-    // An association belongs to one 4-tuple.
-    if (endpoint->place->flow != notice.flow) return Verdict::unknown_source;
+    // An association belongs to one 4-tuple. But a hello with a forged source, sent to another
+    // address of ours, must not keep the endpoint out.
+    if (endpoint->place->flow != notice.flow) {
+        if (endpoint->association->budget.validated()) return Verdict::unknown_source;
+        return begin(*endpoint, notice, datagram, now);
+    }
     if (!tunnels_.is_up(endpoint->association->tunnel)) return Verdict::dtls_no_tunnel;
     return send_up(*endpoint, datagram, now);
 }
@@ -53,7 +57,7 @@ Verdict Handshakes::begin(EndpointState& endpoint, const Notice& notice, srtp::B
     if (!state_.admission.begin(endpoint.ref, notice.flow.remote.ip, now))
         return Verdict::dtls_rate;
     if (!membership_.seat(endpoint, notice, now)) {
-        state_.admission.end(endpoint.ref);
+        if (!endpoint.association) state_.admission.end(endpoint.ref);
         spdlog::warn(
             "no route to endpoint {}: its address is in no network of the port, which has "
             "no gateway",

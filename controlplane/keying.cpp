@@ -88,10 +88,18 @@ void Keying::on_proof(const Notice& notice, TimePoint now) {
     if (notice.proof == srtp::Proof::restart) {
         ++state_.statistics.restarts;
         spdlog::info("endpoint {} has restarted", endpoint->id);
+        state_.conferences.conference_of(*endpoint).ssrcs.park_older(
+            notice.member, notice.epoch, state_.publisher.newest_key_start());
     }
     endpoint->heard = now;
     state_.courier.send(endpoint->keys.proved(
         state_.publisher, endpoint->ref, endpoint->place->owner, notice.epoch, notice.proof, now));
+}
+
+void Keying::on_decided(const DecideKeys& answer, TimePoint now) {
+    auto* endpoint = state_.conferences.find(EndpointRef{answer.conference, answer.member});
+    if (!answer.silent) return;
+    state_.courier.send(endpoint->keys.silent(state_.publisher, endpoint->ref, answer.epoch, now));
 }
 
 void Keying::on_time(TimePoint now) {

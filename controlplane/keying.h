@@ -20,6 +20,7 @@ class Keying {
     bool take(EndpointState& endpoint, tunnel::KeyInformation keys, TimePoint now);
 
     void on_proof(const Notice& notice, TimePoint now);
+    void on_decided(const DecideKeys& answer, TimePoint now);
     void on_time(TimePoint now);
 
   private:

@@ -37,7 +37,7 @@ void Membership::leave(EndpointState& endpoint, TimePoint now) {
         state_.courier.send(
             endpoint.keys.leave(state_.publisher, endpoint.ref, endpoint.place->owner));
         state_.ledger.retire(endpoint.ref, now);
-        conference.ssrcs.park(endpoint.ref.member);
+        conference.ssrcs.park(endpoint.ref.member, state_.publisher.newest_key_start());
         if (!conference.any_keyed()) conference.profile.reset();
         ++state_.statistics.departures;
         spdlog::info("endpoint {} of conference {} has left", endpoint.id,
@@ -53,19 +53,18 @@ void Membership::on_ssrc(const Notice& notice, TimePoint now) {
     if (endpoint == nullptr || !endpoint->keys.keyed()) return;
     auto& conference = state_.conferences.conference_of(*endpoint);
     const auto owner = endpoint->place->owner;
-    const auto answer = conference.ssrcs.ask(notice.member, notice.ssrc);
+    const auto answer = conference.ssrcs.ask(notice.member, notice.ssrc, notice.epoch);
     if (answer.verdict != srtp::Verdict::accepted) {
         ++state_.statistics.ssrcs_refused;
         if (refusals_to_log_.take(now))
             spdlog::warn("SSRC {:#010x} of endpoint {} refused: {}", notice.ssrc, endpoint->id,
                          srtp::text_of(answer.verdict).help);
-        state_.courier.send(
-            state_.publisher.refuse(endpoint->ref, owner, notice.ssrc, answer.verdict));
+        state_.courier.send(state_.publisher.refuse(endpoint->ref, owner, notice.ssrc, notice.epoch,
+                                                    answer.verdict));
         return;
     }
-    if (answer.stream == nullptr) return;
     ++state_.statistics.ssrcs_granted;
-    state_.courier.send(state_.publisher.grant(endpoint->ref, owner, answer.stream));
+    state_.courier.send(state_.publisher.grant(endpoint->ref, owner, answer.stream, notice.epoch));
 }
 
 void Membership::on_neighbour(const Notice& notice) {
@@ -87,6 +86,15 @@ void Membership::on_time(TimePoint now) {
     const auto interval = state_.settings.endpoint_timeout / 6;
     next_check_ = now + std::clamp<Clock::duration>(interval, 50ms, 5s);
     check_activity(now);
+    forget_ssrcs();
+}
+
+void Membership::forget_ssrcs() {
+    for (auto& conference : state_.conferences.all())
+        for (auto& stream : conference.ssrcs.forget(conference.oldest_fresh_start())) {
+            auto change = state_.publisher.forget(conference.slot, stream->ssrc);
+            state_.courier.send(std::move(change), [stream] {});
+        }
 }
 
 void Membership::check_activity(TimePoint now) {
@@ -116,9 +124,10 @@ bool Membership::pause_leg(const tunnel::ConferenceId& conference_id, std::strin
         const auto from = named(source);
         const auto to = named(receiver);
         if (from == conference.endpoints.end() || to == conference.endpoints.end()) return false;
-        if (conference.ssrcs.find(from->ref.member, ssrc) == nullptr) return false;
+        auto* stream = conference.ssrcs.find(from->ref.member, ssrc);
+        if (stream == nullptr) return false;
         state_.courier.send(
-            state_.publisher.pause(from->ref, from->place->owner, ssrc, to->ref.member, paused));
+            state_.publisher.pause(from->place->owner, stream, to->ref.member, paused));
         return true;
     }
     return false;

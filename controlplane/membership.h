@@ -34,6 +34,7 @@ class Membership {
 
   private:
     void check_activity(TimePoint now);
+    void forget_ssrcs();
     void ask_neighbours(TimePoint now);
 
     State& state_;

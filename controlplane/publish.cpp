@@ -19,6 +19,11 @@ Change to_one(WorkerIndex worker, Body body) {
     return change;
 }
 
+SsrcOwners::node_type owner_entry(std::uint32_t ssrc, MemberSlot owner) {
+    SsrcOwners made{{ssrc, {owner}}};
+    return made.extract(made.begin());
+}
+
 }  // namespace
 
 template <class Body>
@@ -71,35 +76,48 @@ Change Publisher::receive_keys(EndpointRef who, WorkerIndex owner,
     return to_one(owner, InstallReceiveKeys{who.conference, who.member, receive});
 }
 
+Change Publisher::decide(EndpointRef who, WorkerIndex owner, std::uint64_t epoch) const {
+    return to_one(owner, DecideKeys{who.conference, who.member, epoch});
+}
+
 Change Publisher::transmit_keys(EndpointRef who, const srtp::Keyset* transmit,
                                 std::uint32_t key_start) const {
     return to_all(SetTransmitKeys{who.conference, who.member, transmit, key_start});
 }
 
 Change Publisher::retire_old(EndpointRef who, WorkerIndex owner) const {
-    return to_one(owner, RetireReceiveKeys{who.conference, who.member, /*all=*/false, {}});
+    return to_one(owner, RetireReceiveKeys{who.conference, who.member, /*all=*/false});
 }
 
 Change Publisher::leave(EndpointRef who, WorkerIndex owner) const {
     auto change = transmit_keys(who, nullptr, 0);
-    add(change, owner, RetireReceiveKeys{who.conference, who.member, /*all=*/true, {}});
+    add(change, owner, RetireReceiveKeys{who.conference, who.member, /*all=*/true});
     return change;
 }
 
-Change Publisher::grant(EndpointRef who, WorkerIndex owner, Stream* stream) const {
-    auto change = to_all(SetSsrcOwner{who.conference, stream->ssrc, who.member});
-    add(change, owner, GrantSsrc{who.conference, who.member, stream});
+Change Publisher::grant(EndpointRef who, WorkerIndex owner, Stream* stream,
+                        std::uint64_t epoch) const {
+    Change change;
+    for (unsigned worker = 0; worker < workers_; ++worker)
+        add(change, worker, SetSsrcOwner{who.conference, owner_entry(stream->ssrc, who.member)});
+    add(change, owner, GrantSsrc{who.conference, who.member, stream, epoch});
+    return change;
+}
+
+Change Publisher::forget(ConferenceSlot conference, std::uint32_t ssrc) const {
+    Change change;
+    for (unsigned worker = 0; worker < workers_; ++worker)
+        add(change, worker, ClearSsrcOwner{conference, ssrc, {}});
     return change;
 }
 
 Change Publisher::refuse(EndpointRef who, WorkerIndex owner, std::uint32_t ssrc,
-                         srtp::Verdict reason) const {
-    return to_one(owner, RefuseSsrc{who.conference, who.member, ssrc, reason});
+                         std::uint64_t epoch, srtp::Verdict reason) const {
+    return to_one(owner, RefuseSsrc{who.conference, who.member, ssrc, epoch, reason});
 }
 
-Change Publisher::pause(EndpointRef source, WorkerIndex owner, std::uint32_t ssrc,
-                        MemberSlot receiver, bool paused) const {
-    return to_one(owner, PauseLeg{source.conference, source.member, ssrc, receiver, paused});
+Change Publisher::pause(WorkerIndex owner, Stream* stream, MemberSlot receiver, bool paused) const {
+    return to_one(owner, PauseLeg{stream, receiver, paused});
 }
 
 Change Publisher::neighbour(PortIndex port, net::Be32 ip, const net::MacAddress& mac) const {

@@ -38,8 +38,9 @@ class Publisher {
   public:
     explicit Publisher(unsigned workers) : workers_(workers) {}
 
-    // A number that no leg has counted under yet. Only for transmit keys that were never sent with.
+    // A number that no leg has counted under yet.
     std::uint32_t next_key_start() { return ++key_start_; }
+    std::uint32_t newest_key_start() const { return key_start_; }
 
     // To every worker, with places for `members` endpoints.
     Change conference(ConferenceSlot slot, std::size_t members) const;
@@ -52,6 +53,8 @@ class Publisher {
                       const srtp::Keyset* transmit, std::uint32_t key_start) const;
     // New inbound keys beside the old ones.
     Change receive_keys(EndpointRef who, WorkerIndex owner, const srtp::Keyset* receive) const;
+    // The owner tells what the inbound keys `epoch` have proved so far.
+    Change decide(EndpointRef who, WorkerIndex owner, std::uint64_t epoch) const;
     // Outbound keys, to every worker.
     Change transmit_keys(EndpointRef who, const srtp::Keyset* transmit,
                          std::uint32_t key_start) const;
@@ -61,11 +64,12 @@ class Publisher {
     Change leave(EndpointRef who, WorkerIndex owner) const;
 
     // The stream to its owner; who owns the SSRC to every worker.
-    Change grant(EndpointRef who, WorkerIndex owner, Stream* stream) const;
-    Change refuse(EndpointRef who, WorkerIndex owner, std::uint32_t ssrc,
+    Change grant(EndpointRef who, WorkerIndex owner, Stream* stream, std::uint64_t epoch) const;
+    // Nobody owns the SSRC any more.
+    Change forget(ConferenceSlot conference, std::uint32_t ssrc) const;
+    Change refuse(EndpointRef who, WorkerIndex owner, std::uint32_t ssrc, std::uint64_t epoch,
                   srtp::Verdict reason) const;
-    Change pause(EndpointRef source, WorkerIndex owner, std::uint32_t ssrc, MemberSlot receiver,
-                 bool paused) const;
+    Change pause(WorkerIndex owner, Stream* stream, MemberSlot receiver, bool paused) const;
 
     Change neighbour(PortIndex port, net::Be32 ip, const net::MacAddress& mac) const;
     // One worker asks for all.

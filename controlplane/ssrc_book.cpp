@@ -1,38 +1,58 @@
 // SSRC ownership of one conference.
 #include "controlplane/ssrc_book.h"
 
+#include <limits>
+#include <utility>
+
 namespace mdd::control {
 
 SsrcBook::SsrcBook(std::size_t members, std::size_t live_cap)
     : live_cap_(live_cap), live_(members) {}
 
-SsrcAnswer SsrcBook::ask(MemberSlot who, std::uint32_t ssrc) {
+SsrcAnswer SsrcBook::ask(MemberSlot who, std::uint32_t ssrc, std::uint64_t epoch) {
     const auto refuse = [](srtp::Verdict why) { return SsrcAnswer{why, nullptr, false}; };
     const auto found = entries_.find(ssrc);
     if (found != entries_.end()) {
         auto& entry = found->second;
         if (entry.owner != who) return refuse(srtp::Verdict::ssrc_owned);
-        if (entry.live) return {srtp::Verdict::accepted, nullptr, false};
-        if (live_[who] >= live_cap_) return refuse(srtp::Verdict::ssrc_cap);
-        entry.live = true;
-        ++live_[who];
+        if (!entry.live && live_[who] >= live_cap_) return refuse(srtp::Verdict::ssrc_cap);
+        if (!std::exchange(entry.live, true)) ++live_[who];
+        entry.epoch = epoch;
         return {srtp::Verdict::accepted, entry.stream.get(), false};
     }
     if (live_[who] >= live_cap_ || entries_.size() >= kPerConference)
         return refuse(srtp::Verdict::ssrc_cap);
     auto& entry = entries_[ssrc];
-    entry = {who, true, std::make_unique<Stream>(ssrc, live_.size())};
+    entry = {who, true, epoch, 0, std::make_unique<Stream>(ssrc, live_.size())};
     ++live_[who];
     return {srtp::Verdict::accepted, entry.stream.get(), true};
 }
 
-void SsrcBook::park(MemberSlot who) {
-    for (auto& [ssrc, entry] : entries_)
-        if (entry.owner == who) entry.live = false;
-    live_[who] = 0;
+void SsrcBook::park(MemberSlot who, std::uint32_t key_start) {
+    park_older(who, std::numeric_limits<std::uint64_t>::max(), key_start);
 }
 
-const Stream* SsrcBook::find(MemberSlot who, std::uint32_t ssrc) const {
+void SsrcBook::park_older(MemberSlot who, std::uint64_t epoch, std::uint32_t key_start) {
+    for (auto& [ssrc, entry] : entries_) {
+        if (entry.owner != who || !entry.live || entry.epoch >= epoch) continue;
+        entry.live = false;
+        entry.key_start = key_start;
+        --live_[who];
+    }
+}
+
+std::vector<std::shared_ptr<const Stream>> SsrcBook::forget(std::uint32_t oldest_key_start) {
+    std::vector<std::shared_ptr<const Stream>> gone;
+    for (auto at = entries_.begin(); at != entries_.end();) {
+        auto& entry = at->second;
+        const bool stays = entry.live || entry.key_start >= oldest_key_start;
+        if (!stays) gone.push_back(std::move(entry.stream));
+        at = stays ? std::next(at) : entries_.erase(at);
+    }
+    return gone;
+}
+
+Stream* SsrcBook::find(MemberSlot who, std::uint32_t ssrc) const {
     const auto found = entries_.find(ssrc);
     if (found == entries_.end() || found->second.owner != who) return nullptr;
     return found->second.stream.get();

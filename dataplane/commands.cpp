@@ -48,31 +48,39 @@ void CommandRunner::operator()(RetireReceiveKeys& command) {
     endpoint.hop.clear();
     endpoint.refused_count = 0;
     endpoint.unreported = srtp::Proof::none;
-    command.streams.assign(endpoint.streams.begin(), endpoint.streams.end());
     endpoint.streams.clear();
 }
 
 void CommandRunner::operator()(GrantSsrc& command) {
-    auto* member = owned(command.conference, command.member);
-    if (member == nullptr || member->endpoint->find(command.stream->ssrc) != nullptr) return;
-    receiver_.grant(*member, command.stream);
+    if (auto* member = owned(command.conference, command.member))
+        receiver_.grant(*member, command.stream, command.epoch);
 }
 
 void CommandRunner::operator()(RefuseSsrc& command) {
     if (auto* member = owned(command.conference, command.member))
-        receiver_.refuse(*member, command.ssrc, command.reason);
+        receiver_.refuse(*member, command.ssrc, command.epoch, command.reason);
+}
+
+void CommandRunner::operator()(DecideKeys& command) {
+    if (auto* member = owned(command.conference, command.member))
+        command.silent = receiver_.decide(*member, command.epoch);
 }
 
 void CommandRunner::operator()(SetSsrcOwner& command) {
+    auto* conference = table_.conference(command.conference);
+    if (conference == nullptr) return;
+    auto replaced = conference->ssrc_owners.extract(command.entry.key());
+    conference->ssrc_owners.insert(std::move(command.entry));
+    command.entry = std::move(replaced);
+}
+
+void CommandRunner::operator()(ClearSsrcOwner& command) {
     if (auto* conference = table_.conference(command.conference))
-        conference->ssrc_owner[command.ssrc] = command.owner;
+        command.entry = conference->ssrc_owners.extract(command.ssrc);
 }
 
 void CommandRunner::operator()(PauseLeg& command) {
-    auto* member = owned(command.conference, command.source);
-    auto* stream = member != nullptr ? member->endpoint->find(command.ssrc) : nullptr;
-    if (stream == nullptr || command.receiver >= stream->legs.size()) return;
-    auto& leg = stream->legs[command.receiver];
+    auto& leg = command.stream->legs[command.receiver];
     if (leg.paused && !command.paused) leg.rtp.end_run();
     leg.paused = command.paused;
 }

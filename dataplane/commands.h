@@ -21,7 +21,9 @@ class CommandRunner {
     void operator()(RetireReceiveKeys& command);
     void operator()(GrantSsrc& command);
     void operator()(RefuseSsrc& command);
+    void operator()(DecideKeys& command);
     void operator()(SetSsrcOwner& command);
+    void operator()(ClearSsrcOwner& command);
     void operator()(PauseLeg& command);
     void operator()(SetNeighbour& command);
     void operator()(SendDatagram& command);

@@ -18,14 +18,22 @@ constexpr auto kDone = Verdict::accepted;
 // RFC 7714 §12: at most 2^31 SRTCP packets per master key.
 constexpr std::uint32_t kSrtcpLimit = 0x80000000u;
 
-// Brings a leg up to date with its receiver's keys and its source's runs. A new key start is a key
-// that has sealed nothing yet: only then may counting begin anew.
+// Brings a leg up to date with its receiver's keys and its source's runs. At a new key start it
+// counts from ROC 0 again: afresh under keys that have sealed nothing on it yet, around what they
+// were used for otherwise (SRTCP, whose index the receiver reads, just goes on).
 void follow(Leg& leg, const Stream& stream, const Member& to) {
-    if (leg.key_start != to.key_start) {
-        leg.rtp = {};
-        leg.rtcp_next = 0;
-        leg.key_start = to.key_start;
+    const bool starts = leg.key_start != to.key_start;
+    if (leg.key_epoch != to.tx->epoch) {
+        leg.rtp.follow_key();
+        if (starts) {
+            leg.rtp = {};
+            leg.rtcp_next = 0;
+        }
+    } else if (starts) {
+        leg.rtp.start_over();
     }
+    leg.key_epoch = to.tx->epoch;
+    leg.key_start = to.key_start;
     if (leg.source_run != stream.run) {
         leg.rtp.end_run();
         leg.source_run = stream.run;

@@ -26,8 +26,8 @@ struct AddMember {
     std::unique_ptr<Member> member;
 };
 // Keys that seal what we send to a member, on every worker; null: nothing is sent to it any more.
-// `key_start`: legs that counted under another value start afresh at ROC 0; the same value goes on
-// counting (a re-key).
+// `key_start`: legs that counted under another value start at ROC 0, never with an index that these
+// keys have been used with; the same value goes on counting (a re-key).
 struct SetTransmitKeys {
     ConferenceSlot conference;
     MemberSlot member;
@@ -40,38 +40,55 @@ struct InstallReceiveKeys {
     MemberSlot member;
     const srtp::Keyset* keys;
 };
-// Lets the older inbound keys go; `all`: the newest too, the endpoint has left. Its streams come
-// back in `streams`.
+// Lets the older inbound keys go; `all`: the newest too, the endpoint has left, and its streams are
+// control's again.
 struct RetireReceiveKeys {
     ConferenceSlot conference;
     MemberSlot member;
     bool all;
-    std::vector<Stream*> streams;
 };
-// The SSRC is the member's: its stream, new or from before the member left. Owner only.
+// The SSRC is the member's: its stream, new or from before the member left or restarted. Answers
+// the notice with this SSRC and epoch; one that nothing waits for any more changes nothing. Owner
+// only.
 struct GrantSsrc {
     ConferenceSlot conference;
     MemberSlot member;
     Stream* stream;
+    std::uint64_t epoch;
 };
-// The SSRC is not the member's: `reason` is ssrc_owned or ssrc_cap. Owner only.
+// The SSRC is not the member's: `reason` is ssrc_owned or ssrc_cap. Otherwise as GrantSsrc.
 struct RefuseSsrc {
     ConferenceSlot conference;
     MemberSlot member;
     std::uint32_t ssrc;
+    std::uint64_t epoch;
     srtp::Verdict reason;
 };
-// Where feedback about an SSRC goes; on every worker.
+// The time for a proof of the keys `epoch` is up. An endpoint that has used them for new SSRCs only
+// has restarted; a notice says so. The worker fills `silent` in: nothing has verified under them.
+// Owner only.
+struct DecideKeys {
+    ConferenceSlot conference;
+    MemberSlot member;
+    std::uint64_t epoch;
+    bool silent = false;
+};
+// Where feedback about an SSRC goes; on every worker. Brings its own memory: `entry` is the SSRC
+// and its owner. What stood there before comes back in it.
 struct SetSsrcOwner {
     ConferenceSlot conference;
-    std::uint32_t ssrc;
-    MemberSlot owner;
+    SsrcOwners::node_type entry;
 };
-// Pauses or resumes one receiver's copy of one stream; on the stream's owner.
-struct PauseLeg {
+// Nobody owns the SSRC any more; on every worker. What stood there comes back in `entry`.
+struct ClearSsrcOwner {
     ConferenceSlot conference;
-    MemberSlot source;
     std::uint32_t ssrc;
+    SsrcOwners::node_type entry;
+};
+// Pauses or resumes one receiver's copy of one stream, also of a stream whose endpoint is away: it
+// finds the leg so when it is back. On the worker that the stream was granted to.
+struct PauseLeg {
+    Stream* stream;
     MemberSlot receiver;
     bool paused;
 };
@@ -103,8 +120,8 @@ struct ProbeNeighbour {
 
 struct Command {
     std::variant<AddConference, AddMember, SetTransmitKeys, InstallReceiveKeys, RetireReceiveKeys,
-                 GrantSsrc, RefuseSsrc, SetSsrcOwner, PauseLeg, SetNeighbour, SendDatagram,
-                 PollActivity, ProbeNeighbour>
+                 GrantSsrc, RefuseSsrc, DecideKeys, SetSsrcOwner, ClearSsrcOwner, PauseLeg,
+                 SetNeighbour, SendDatagram, PollActivity, ProbeNeighbour>
         body;
     std::uint64_t ticket = 0;  // control's own number
 };
@@ -114,8 +131,10 @@ struct Command {
 struct Notice {
     enum class Kind : std::uint8_t {
         dtls,        // a DTLS datagram: packet, payload_*, flow, port
-        ssrc_seen,   // conference, member, ssrc: a packet has verified; control grants or refuses
-        key_proved,  // conference, member, epoch, proof
+        ssrc_seen,   // conference, member, ssrc, epoch: a packet has verified under those keys;
+                     // control grants or refuses
+        key_proved,  // conference, member, epoch, proof; comes before any ssrc_seen of that epoch
+                     // that a restart leaves to be answered
         neighbour,   // port, flow.remote.ip, mac: learnt from an ARP packet that was meant for us
     };
     Kind kind;

@@ -2,6 +2,8 @@
 // the point: nothing in a packet is believed, and no state changes, before its tag has verified.
 #include "dataplane/receive.h"
 
+#include <rte_cycles.h>
+
 #include <cstring>
 
 #include "dataplane/packet_pool.h"
@@ -38,7 +40,8 @@ Receiver::Receiver(Table& table, Forwarder& forwarder, Mailbox& mailbox, Counter
       mailbox_(mailbox),
       counters_(counters),
       worker_(worker),
-      replay_window_(replay_window) {}
+      replay_window_(replay_window),
+      feedback_interval_tsc_(rte_get_tsc_hz() / 1000 * kFeedbackInterval_ms) {}
 
 void Receiver::drop(rte_mbuf* packet, Verdict verdict) {
     counters_.drop(verdict);
@@ -100,14 +103,14 @@ bool Receiver::gather(const MediaPacket& packet, RtpJob& job) {
     // Keys that wait for their proof, or the first packet of an SSRC: until it has verified,
     // nothing tells on which side of a wrap the sequence numbers behind it lie.
     job.alone = !endpoint.hop.proven() || rx == nullptr || !rx->rtp.started();
-    job.attempts =
-        endpoint.hop.rtp_attempts(rx, job.sequence, !endpoint.streams.empty(), replay_window_);
+    const bool others = !endpoint.hop.proven() && endpoint.may_continue();
+    job.attempts = endpoint.hop.rtp_attempts(rx, job.sequence, others, replay_window_);
     if (job.attempts.count == 0) return end(job.attempts.refused);
     return true;
 }
 
 bool Receiver::open(const RtpJob& job, unsigned attempt, std::uint8_t* plain) {
-    const auto& [keys, index, fresh_start] = job.attempts.list[attempt];
+    const auto& [keys, index, proof] = job.attempts.list[attempt];
     return srtp::open(keys->rtp, keys->rtp.rtp_nonce(job.ssrc, index), job.header, job.sealed,
                       plain);
 }
@@ -120,7 +123,7 @@ void Receiver::settle(const RtpJob& job, std::uint8_t* plain, bool first_verifie
     auto& member = *job.packet.sender;
     prove(member, proof);
 
-    const auto found = place(member, job.ssrc);
+    const auto found = place(member, job.ssrc, proof.keys->epoch);
     if (found.verdict != Verdict::accepted) return drop(job.packet.packet, found.verdict);
     // Once more: the same packet may have come twice in this burst.
     const auto replay = to_verdict(found.rx().rtp.check(proof.index, replay_window_));
@@ -183,8 +186,8 @@ void Receiver::rtcp_packet(const MediaPacket& packet) {
     const auto* stream = endpoint.find(ssrc);
     const auto* pending = stream != nullptr ? nullptr : endpoint.find_pending(ssrc);
     const auto* rx = stream != nullptr ? &stream->rx : pending != nullptr ? &pending->rx : nullptr;
-    const auto attempts =
-        endpoint.hop.rtcp_attempts(rx, view->index(), !endpoint.streams.empty(), replay_window_);
+    const bool others = !endpoint.hop.proven() && endpoint.may_continue();
+    const auto attempts = endpoint.hop.rtcp_attempts(rx, view->index(), others, replay_window_);
     if (attempts.count == 0) return drop(packet.packet, attempts.refused);
 
     // RFC 7714 §9: the AAD is what stands in the clear, and the ESRTCP word. Without encryption (E
@@ -214,7 +217,7 @@ void Receiver::settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& vie
                            const Attempt& verified, Bytes compound) {
     auto& member = *packet.sender;
     prove(member, verified);
-    const auto found = place(member, view.sender_ssrc());
+    const auto found = place(member, view.sender_ssrc(), verified.keys->epoch);
     if (found.verdict != Verdict::accepted) return drop(packet.packet, found.verdict);
     const auto replay = to_verdict(found.rx().rtcp.check(verified.index, replay_window_));
     if (replay != Verdict::accepted) return drop(packet.packet, replay);
@@ -238,17 +241,28 @@ void Receiver::relay(rte_mbuf* packet, const Member& sender, Stream& stream, Byt
     if (relay.everybody_bytes != 0)
         planned +=
             forwarder_.rtcp(Bytes(relay.everybody).first(relay.everybody_bytes), sender, stream);
-    const auto& owners = table_.conference(sender.conference)->ssrc_owner;
-    for (std::size_t i = 0; i < relay.feedback_count; ++i) {
-        const auto& feedback = relay.feedback[i];
-        const auto owner = owners.find(feedback.media_ssrc);
-        if (owner == owners.end()) continue;
-        if (const auto* target = table_.find(sender.conference, owner->second))
-            planned += forwarder_.rtcp(Bytes(feedback.bytes).first(feedback.size_bytes), sender,
-                                       stream, target);
-    }
+    for (std::size_t i = 0; i < relay.feedback_count; ++i)
+        planned += pass_feedback(relay.feedback[i], sender, stream);
     if (planned != 0) return consume(packet);
     drop(packet, relay.held != 0 ? Verdict::rtcp_held : Verdict::no_subscriber);
+}
+
+unsigned Receiver::pass_feedback(const RtcpFeedback& feedback, const Member& sender,
+                                 Stream& stream) {
+    auto& owners = table_.conference(sender.conference)->ssrc_owners;
+    const auto owner = owners.find(feedback.media_ssrc);
+    if (owner == owners.end()) return 0;
+    const auto* target = table_.find(sender.conference, owner->second.member);
+    if (target == nullptr || target == &sender) return 0;
+    const auto now = rte_rdtsc();
+    if (now < owner->second.next_feedback_tsc) {
+        counters_.planned.add();
+        counters_.drop(Verdict::feedback_rate);
+        return 1;
+    }
+    owner->second.next_feedback_tsc = now + feedback_interval_tsc_;
+    return forwarder_.rtcp(Bytes(feedback.bytes).first(feedback.size_bytes), sender, stream,
+                           target);
 }
 
 }  // namespace mdd

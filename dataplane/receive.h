@@ -20,13 +20,20 @@ class Receiver {
     void rtp(const Lane& lane);
     void rtcp(const Lane& lane);
 
-    // Control has decided on an SSRC; packets held for it go on, or are dropped.
-    void grant(Member& member, Stream* stream);
-    void refuse(Member& member, std::uint32_t ssrc, srtp::Verdict reason);
-    // Lets go of what is held for a member: it leaves, or has restarted.
+    // Control has decided on an SSRC first heard under the keys `epoch`; packets held for it go on,
+    // or are dropped.
+    void grant(Member& member, Stream* stream, std::uint64_t epoch);
+    void refuse(Member& member, std::uint32_t ssrc, std::uint64_t epoch, srtp::Verdict reason);
+    // The time for a proof of the keys `epoch` is up. True: nothing has verified under them.
+    bool decide(Member& member, std::uint64_t epoch);
+    // Lets go of what is held for a member that leaves.
     void drop_pending(Member& member, srtp::Verdict reason);
 
   private:
+    // Key frames cost their sender dear: of all the PLI and FIR about one SSRC that this worker's
+    // endpoints send, one goes on in this time.
+    static constexpr std::uint64_t kFeedbackInterval_ms = 500;
+
     // An RTP packet between its header check and its verdict.
     struct RtpJob {
         MediaPacket packet;
@@ -55,9 +62,11 @@ class Receiver {
     void settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& view,
                      const srtp::Attempt& verified, srtp::Bytes compound);
 
-    Place place(Member& member, std::uint32_t ssrc);
+    Place place(Member& member, std::uint32_t ssrc, std::uint64_t epoch);
     void prove(Member& member, const srtp::Attempt& verified);
+    void conclude(Member& member, srtp::Proof proof);
     void restart(Member& member);
+    void drop_held(PendingSsrc& pending, srtp::Verdict reason);
     void report_proof(Member& member);
     void hold(PendingSsrc& pending, const HeldPacket& held);
     void release(Member& member, Stream& stream, const HeldPacket& held);
@@ -65,6 +74,8 @@ class Receiver {
     void forward(rte_mbuf* packet, const Member& sender, Stream& stream, OpenedRtp& opened,
                  std::size_t plain_bytes);
     void relay(rte_mbuf* packet, const Member& sender, Stream& stream, srtp::Bytes compound);
+    // How many legs were planned.
+    unsigned pass_feedback(const RtcpFeedback& feedback, const Member& sender, Stream& stream);
     void drop(rte_mbuf* packet, srtp::Verdict verdict);
     void consume(rte_mbuf* packet);
 
@@ -74,6 +85,7 @@ class Receiver {
     Counters& counters_;
     const WorkerIndex worker_;
     const unsigned replay_window_;
+    const std::uint64_t feedback_interval_tsc_;
     std::array<RtpJob, kMaxBurst> jobs_;
     Scratch scratch_;
 };

@@ -8,21 +8,25 @@ namespace mdd {
 using srtp::Bytes;
 using srtp::Verdict;
 
-Receiver::Place Receiver::place(Member& member, std::uint32_t ssrc) {
+Receiver::Place Receiver::place(Member& member, std::uint32_t ssrc, std::uint64_t epoch) {
     auto& endpoint = *member.endpoint;
     if (auto* stream = endpoint.find(ssrc)) return {.stream = stream};
     if (auto* pending = endpoint.find_pending(ssrc)) return {.pending = pending};
     if (const auto* refused = endpoint.find_refused(ssrc)) return {.verdict = refused->reason};
     for (auto& pending : endpoint.pending) {
         if (pending.in_use) continue;
+        // Control must not take this for a question from before the restart.
+        if (endpoint.unreported != srtp::Proof::none) break;
         const Notice seen{.kind = Notice::Kind::ssrc_seen,
                           .worker = worker_,
                           .conference = member.conference,
                           .member = member.slot,
-                          .ssrc = ssrc};
+                          .ssrc = ssrc,
+                          .epoch = epoch};
         if (!mailbox_.notify(seen)) break;
         pending = {};
         pending.ssrc = ssrc;
+        pending.rx.epoch = epoch;
         pending.in_use = true;
         return {.pending = &pending};
     }
@@ -34,15 +38,14 @@ void Receiver::hold(PendingSsrc& pending, const HeldPacket& held) {
     pending.held[pending.held_count++] = held;
 }
 
-void Receiver::grant(Member& member, Stream* stream) {
+void Receiver::grant(Member& member, Stream* stream, std::uint64_t epoch) {
     auto& endpoint = *member.endpoint;
-    stream->rx = {};
+    auto* pending = endpoint.find_pending(stream->ssrc);
+    if (pending == nullptr || pending->rx.epoch != epoch) return;
+    stream->rx = pending->rx;
     // New or from before the member left: either way its packets are a new run on every leg.
     ++stream->run;
     endpoint.streams.push_back(stream);
-    auto* pending = endpoint.find_pending(stream->ssrc);
-    if (pending == nullptr) return;
-    stream->rx = pending->rx;
     for (unsigned i = 0; i < pending->held_count; ++i) release(member, *stream, pending->held[i]);
     pending->in_use = false;
 }
@@ -60,42 +63,56 @@ void Receiver::release(Member& member, Stream& stream, const HeldPacket& held) {
     forward(held.packet, member, stream, opened, held.plain_bytes);
 }
 
-void Receiver::refuse(Member& member, std::uint32_t ssrc, Verdict reason) {
+void Receiver::refuse(Member& member, std::uint32_t ssrc, std::uint64_t epoch, Verdict reason) {
     auto& endpoint = *member.endpoint;
-    endpoint.refused[endpoint.refused_count++ % Endpoint::kRefused] = {ssrc, reason};
     auto* pending = endpoint.find_pending(ssrc);
-    if (pending == nullptr) return;
-    for (unsigned i = 0; i < pending->held_count; ++i) drop(pending->held[i].packet, reason);
-    pending->in_use = false;
+    if (pending == nullptr || pending->rx.epoch != epoch) return;
+    endpoint.refused[endpoint.refused_count++ % Endpoint::kRefused] = {ssrc, reason};
+    drop_held(*pending, reason);
+}
+
+void Receiver::drop_held(PendingSsrc& pending, Verdict reason) {
+    for (unsigned i = 0; i < pending.held_count; ++i) drop(pending.held[i].packet, reason);
+    pending.in_use = false;
 }
 
 void Receiver::drop_pending(Member& member, Verdict reason) {
-    for (auto& pending : member.endpoint->pending) {
-        if (!pending.in_use) continue;
-        for (unsigned i = 0; i < pending.held_count; ++i) drop(pending.held[i].packet, reason);
-        pending.in_use = false;
-    }
+    for (auto& pending : member.endpoint->pending)
+        if (pending.in_use) drop_held(pending, reason);
 }
 
 void Receiver::prove(Member& member, const srtp::Attempt& verified) {
     auto& endpoint = *member.endpoint;
-    const auto proof = endpoint.hop.settle(verified);
+    conclude(member, endpoint.hop.settle(verified));
+}
+
+bool Receiver::decide(Member& member, std::uint64_t epoch) {
+    auto& hop = member.endpoint->hop;
+    if (!hop.keyed() || hop.newest()->epoch != epoch || hop.proven()) return false;
+    conclude(member, hop.settle_late());
+    return !hop.proven();
+}
+
+void Receiver::conclude(Member& member, srtp::Proof proof) {
+    auto& endpoint = *member.endpoint;
     if (proof == srtp::Proof::restart) restart(member);
     if (proof != srtp::Proof::none) {
         endpoint.unreported = proof;
-        endpoint.unreported_epoch = verified.keys->epoch;
+        endpoint.unreported_epoch = endpoint.hop.newest()->epoch;
     }
     if (endpoint.unreported != srtp::Proof::none) report_proof(member);
 }
 
 void Receiver::restart(Member& member) {
-    // Ownership law 6: the sender's indexes begin anew, ours do not; each stream gets a new run on
-    // every leg.
-    for (auto* stream : member.endpoint->streams) {
-        stream->rx = {};
-        ++stream->run;
-    }
-    drop_pending(member, Verdict::ssrc_pending);
+    // Ownership law 6: the sender's indexes begin anew, ours do not. Its SSRCs from before go back
+    // to control; those it goes on using are granted again, as a new run on every leg.
+    auto& endpoint = *member.endpoint;
+    const auto newest = endpoint.hop.newest()->epoch;
+    std::erase_if(endpoint.streams,
+                  [newest](const Stream* stream) { return stream->rx.epoch != newest; });
+    for (auto& pending : endpoint.pending)
+        if (pending.in_use && pending.rx.epoch != newest) drop_held(pending, Verdict::ssrc_pending);
+    endpoint.refused_count = 0;
 }
 
 void Receiver::report_proof(Member& member) {

@@ -3,9 +3,11 @@
 // allocated and freed by control.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <type_traits>
 #include <vector>
@@ -30,8 +32,9 @@ using PortIndex = std::uint8_t;
 struct Leg {
     srtp::OutboundIndex rtp;
     std::uint32_t rtcp_next = 0;  // SRTCP index of the next packet; RFC 3711 §3.4 starts at 0
+    std::uint64_t key_epoch = 0;  // of the keys that this leg has counted under
     std::uint32_t key_start =
-        0;  // Member::key_start this leg has counted under; another value: start afresh
+        0;  // Member::key_start this leg has counted under; another value: start at ROC 0
     std::uint32_t source_run =
         0;  // Stream::run this leg has followed; another value: start a new run
     bool paused = false;
@@ -104,6 +107,15 @@ struct Endpoint {
             if (stream->ssrc == ssrc) return stream;
         return nullptr;
     }
+    // There are SSRCs from before the newest keys, which may go on under these.
+    bool may_continue() const {
+        const auto newest = hop.newest()->epoch;
+        return std::any_of(streams.begin(), streams.end(),
+                           [&](const Stream* stream) { return stream->rx.epoch != newest; }) ||
+               std::any_of(pending.begin(), pending.end(), [&](const PendingSsrc& entry) {
+                   return entry.in_use && entry.rx.epoch != newest;
+               });
+    }
     PendingSsrc* find_pending(std::uint32_t ssrc) {
         for (auto& entry : pending)
             if (entry.in_use && entry.ssrc == ssrc) return &entry;
@@ -133,11 +145,18 @@ struct Member {
     std::unique_ptr<Endpoint> endpoint;  // on the owner only
 };
 
+// Who owns an SSRC: where PLI and FIR about it go, and when the next one may.
+struct SsrcOwner {
+    MemberSlot member;
+    std::uint64_t next_feedback_tsc = 0;
+};
+// A map of nodes, which control makes and frees, so that the worker only links.
+using SsrcOwners = std::map<std::uint32_t, SsrcOwner>;
+
 struct Conference {
     explicit Conference(std::size_t member_capacity) : members(member_capacity) {}
     std::vector<std::unique_ptr<Member>> members;  // by MemberSlot; null: slot not in use
-    // Who owns an SSRC: where PLI and FIR about it go.
-    boost::unordered_flat_map<std::uint32_t, MemberSlot> ssrc_owner;
+    SsrcOwners ssrc_owners;
 };
 
 // The address of an endpoint together with ours: a datagram's 4-tuple.

@@ -86,4 +86,11 @@ bool has_protected_handshake(srtp::Bytes datagram) {
     });
 }
 
+bool has_impossible_record(srtp::Bytes datagram) {
+    RecordWalk walk(datagram);
+    while (const auto record = walk.next())
+        if (record->epoch >= 1 && record->fragment.size() < kGcmRecordOverheadBytes) return true;
+    return false;
+}
+
 }  // namespace mdd::tunnel

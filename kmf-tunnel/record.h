@@ -62,4 +62,11 @@ std::optional<std::array<std::uint8_t, 32>> client_hello_random(srtp::Bytes data
 // Finished.
 bool has_protected_handshake(srtp::Bytes datagram);
 
+// Explicit nonce and tag of an AES-GCM record (RFC 5288 §3): what each one is longer than.
+inline constexpr std::size_t kGcmRecordOverheadBytes = 8 + 16;
+
+// Some record of the walk is protected and too short for AES-GCM. No peer makes one, and anybody
+// can; releases of OpenSSL 3.0 take it for an internal error and end the association.
+bool has_impossible_record(srtp::Bytes datagram);
+
 }  // namespace mdd::tunnel

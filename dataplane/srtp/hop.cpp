@@ -19,8 +19,12 @@ Verdict to_verdict(Replay replay) {
     return replay == Replay::duplicate ? Verdict::replay_dup : Verdict::replay_old;
 }
 
-void add(Attempts& attempts, const Keyset* keys, std::uint64_t index, bool fresh_start) {
-    if (keys != nullptr) attempts.list[attempts.count++] = {keys, index, fresh_start};
+Proof fresh_start_if(bool fresh_start) {
+    return fresh_start ? Proof::restart : Proof::rekey;
+}
+
+void add(Attempts& attempts, const Keyset* keys, std::uint64_t index, Proof proof = Proof::none) {
+    if (keys != nullptr) attempts.list[attempts.count++] = {keys, index, proof};
 }
 
 }  // namespace
@@ -41,44 +45,50 @@ void HopRx::install(const Keyset* keys) {
     old_ = newest_;
     newest_ = keys;
     proven_ = old_ == nullptr;
+    used_ = false;
 }
 
-Attempts HopRx::rtp_attempts(const StreamRx* stream, std::uint16_t sequence, bool history,
+Attempts HopRx::rtp_attempts(const StreamRx* stream, std::uint16_t sequence, bool others,
                              unsigned window) const {
     Attempts attempts;
+    const auto of_new_ssrc = others ? Proof::none : Proof::rekey;
     if (stream == nullptr || !stream->rtp.started()) {
-        add(attempts, newest_, sequence, !proven_ && history);
-        add(attempts, old_, sequence, false);
+        add(attempts, newest_, sequence, of_new_ssrc);
+        add(attempts, old_, sequence);
         return attempts;
     }
     const auto index = estimate_index(stream->rtp.highest(), sequence);
     const auto replay = index ? stream->rtp.check(*index, window) : Replay::too_old;
+    const bool is_new = stream->epoch == newest_->epoch;
     const bool far_at_roc_0 = index && *index < 0x10000 && !is_near(*index, stream->rtp.highest());
     if (replay == Replay::fresh) {
-        add(attempts, newest_, *index, !proven_ && far_at_roc_0);
-        add(attempts, old_, *index, false);
+        add(attempts, newest_, *index, is_new ? of_new_ssrc : fresh_start_if(far_at_roc_0));
+        add(attempts, old_, *index);
     } else {
         attempts.refused = to_verdict(replay);
     }
     const bool tried = attempts.count != 0 && *index == sequence;
-    if (!proven_ && !tried) add(attempts, newest_, sequence, true);
+    if (!proven_ && !is_new && !tried) add(attempts, newest_, sequence, Proof::restart);
     return attempts;
 }
 
-Attempts HopRx::rtcp_attempts(const StreamRx* stream, std::uint32_t index, bool history,
+Attempts HopRx::rtcp_attempts(const StreamRx* stream, std::uint32_t index, bool others,
                               unsigned window) const {
     Attempts attempts;
+    const auto of_new_ssrc = others ? Proof::none : Proof::rekey;
     if (stream == nullptr || !stream->rtcp.started()) {
-        add(attempts, newest_, index, !proven_ && history);
-        add(attempts, old_, index, false);
+        add(attempts, newest_, index, of_new_ssrc);
+        add(attempts, old_, index);
         return attempts;
     }
     const auto replay = stream->rtcp.check(index, window);
     const bool fresh = replay == Replay::fresh;
-    if (fresh || !proven_)
-        add(attempts, newest_, index, !fresh || !is_near(index, stream->rtcp.highest()));
+    const bool is_new = stream->epoch == newest_->epoch;
+    const bool low = !fresh || !is_near(index, stream->rtcp.highest());
+    if (fresh || (!proven_ && !is_new))
+        add(attempts, newest_, index, is_new ? of_new_ssrc : fresh_start_if(low));
     if (fresh)
-        add(attempts, old_, index, false);
+        add(attempts, old_, index);
     else
         attempts.refused = to_verdict(replay);
     return attempts;
@@ -86,10 +96,18 @@ Attempts HopRx::rtcp_attempts(const StreamRx* stream, std::uint32_t index, bool 
 
 Proof HopRx::settle(const Attempt& verified) {
     if (proven_ || verified.keys != newest_) return Proof::none;
+    used_ = true;
+    return verified.proof == Proof::none ? Proof::none : conclude(verified.proof);
+}
+
+Proof HopRx::settle_late() {
+    return proven_ || !used_ ? Proof::none : conclude(Proof::restart);
+}
+
+Proof HopRx::conclude(Proof proof) {
     proven_ = true;
-    if (!verified.fresh_start) return Proof::rekey;
-    old_ = nullptr;
-    return Proof::restart;
+    if (proof == Proof::restart) old_ = nullptr;
+    return proof;
 }
 
 }  // namespace mdd::srtp

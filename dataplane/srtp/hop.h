@@ -34,15 +34,19 @@ inline constexpr unsigned kReplayWindowPackets = 1024;
 // What the owner keeps of one inbound SSRC. One window per SSRC, not per key: otherwise one index
 // could be presented under the old and the new key and put two packets onto one outbound nonce.
 struct StreamRx {
+    std::uint64_t epoch = 0;  // of the keys that its first packet verified under
     ReplayWindow<kReplayWindowPackets> rtp;
     ReplayWindow<kReplayWindowPackets> rtcp;
 };
 
-// One way in which a packet could verify.
+// What the first packet of a known SSRC under a new key proves.
+enum class Proof : std::uint8_t { none, rekey, restart };
+
+// One way in which a packet could verify, and what it proves if it does under the newest keys.
 struct Attempt {
     const Keyset* keys = nullptr;
     std::uint64_t index = 0;
-    bool fresh_start = false;  // if it verifies so, the endpoint has restarted
+    Proof proof = Proof::none;
 };
 
 // Attempts in the order to be tried; none: `refused` says why.
@@ -51,9 +55,6 @@ struct Attempts {
     unsigned count = 0;
     Verdict refused = Verdict::auth_fail;
 };
-
-// What the first packet under a new key proves.
-enum class Proof : std::uint8_t { none, rekey, restart };
 
 // Inbound keys of one endpoint: the newest, and the one before while it may still be in flight. One
 // worker's; neither copyable nor movable.
@@ -72,29 +73,37 @@ class HopRx {
     void clear() {
         newest_ = old_ = nullptr;
         proven_ = true;
+        used_ = false;
     }
 
     bool keyed() const { return newest_ != nullptr; }
-    // False from install() until a packet has verified under the newest keys.
+    // False from install() until it is known whether the endpoint goes on or has started over.
     bool proven() const { return proven_; }
     const Keyset* newest() const { return newest_; }
 
     // Ways in which an RTP packet with `sequence` may verify. `stream` is null for an SSRC not seen
-    // before; `history`: the endpoint has sent other SSRCs before; `window`: replay window in use.
-    Attempts rtp_attempts(const StreamRx* stream, std::uint16_t sequence, bool history,
+    // before; `others`: SSRCs from before the newest keys may still go on, so that one heard only
+    // under these proves nothing; `window`: replay window in use.
+    Attempts rtp_attempts(const StreamRx* stream, std::uint16_t sequence, bool others,
                           unsigned window) const;
     // Likewise for SRTCP with its explicit 31-bit index.
-    Attempts rtcp_attempts(const StreamRx* stream, std::uint32_t index, bool history,
+    Attempts rtcp_attempts(const StreamRx* stream, std::uint32_t index, bool others,
                            unsigned window) const;
 
     // To be called with the attempt that verified. Tells what it proved; a restart lets the old
     // keys go at once.
     Proof settle(const Attempt& verified);
+    // The time for a proof is up. An endpoint that has used the newest keys, but for new SSRCs
+    // only, has restarted; none: it is proven already, or nothing has verified under them.
+    Proof settle_late();
 
   private:
+    Proof conclude(Proof proof);
+
     const Keyset* newest_ = nullptr;
     const Keyset* old_ = nullptr;
     bool proven_ = true;
+    bool used_ = false;  // not proven, but something has verified under the newest keys
 };
 
 }  // namespace mdd::srtp

@@ -1,5 +1,5 @@
 // Outbound packet index of one SSRC under one recipient key: ours alone, starting at ROC 0, never
-// going back (ownership law 3). Runs of forwarding follow the source; a new run starts right behind
+// used twice (ownership law 3). Runs of forwarding follow the source; a new run starts right behind
 // the highest index sent.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace mdd::srtp {
 
-// One leg's RTP index. 32 bytes; owned by the worker that owns the SSRC.
+// One leg's RTP index. 56 bytes; owned by the worker that owns the SSRC.
 class OutboundIndex {
   public:
     // A jump of the source past this many packets starts a new run: a larger one could mislead the
@@ -37,16 +37,33 @@ class OutboundIndex {
     // The next placed packet starts a new run (pause ended, source switched or restarted).
     void end_run() { in_run_ = false; }
 
+    // The leg goes on with another key, under which nothing has been sent yet.
+    void follow_key() {
+        lowest_ = kNone;
+        used_ = {kNone, kNone};
+    }
+    // The receiver has lost its place, and expects ROC 0 under the key in use. Counts from there
+    // again, around what this key was used for (the receiver follows there if that is less than
+    // 2^15 packets). Changes nothing where the receiver can find in without: the key has been used
+    // below ROC 1; and once per key only.
+    void start_over();
+
     // Next index that has never been used; 0 while nothing was sent.
     std::uint64_t next() const { return next_; }
 
   private:
+    static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+    struct Range {
+        std::uint64_t from, to;  // `to` is not in it
+    };
     void start_run(std::uint64_t source);
 
     std::uint64_t next_ = 0;        // one above the highest index sent
     std::uint64_t run_source_ = 0;  // source index at which the run began
     std::uint64_t offset_ = 0;      // out = source + offset_, modulo 2^64
     bool in_run_ = false;
+    std::uint64_t lowest_ = kNone;  // lowest index sent under the key in use
+    Range used_{kNone, kNone};      // before it was started over
 };
 
 }  // namespace mdd::srtp

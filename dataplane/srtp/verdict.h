@@ -43,6 +43,7 @@ namespace mdd::srtp {
     X(leg_nombuf, "no buffer was left for the copy")                                   \
     X(leg_not_keyed, "the receiver has no keys yet")                                   \
     X(leg_paused, "the leg is paused")                                                 \
+    X(feedback_rate, "PLI or FIR about an SSRC within 500 ms of the last one")         \
     X(run_old, "older than the current run of forwarding on this leg")                 \
     X(key_exhausted, "the receiver's key has reached its packet limit (RFC 7714 §12)") \
     X(too_long, "the copy would exceed the port's MTU")                                \

@@ -22,6 +22,7 @@ namespace {
 const auto kOurs = *net::parse_socket_address("10.9.0.1:5004");
 const auto kSender = *net::parse_socket_address("10.9.1.1:40000");
 constexpr std::uint32_t kSsrc = 0x12345678;
+constexpr std::uint64_t kEpoch = 1;  // of the sender's keys
 constexpr std::size_t kRtpHeaderBytes = 12;
 
 struct Case {
@@ -54,7 +55,7 @@ class Loop {
         for (unsigned m = 0; m < members; ++m) add_member(m, out.mac());
         feed();
         worker_->poll_once();
-        post(GrantSsrc{0, 0, stream_.get()});
+        post(GrantSsrc{0, 0, stream_.get(), kEpoch});
     }
     ~Loop() { worker_->drain(); }
 
@@ -94,7 +95,8 @@ class Loop {
                                             static_cast<std::uint8_t>(m + 1)),
             salt(12, 3);
         keys_.push_back(srtp::make_keyset(profile_of(setting_.aes_bits),
-                                          {srtp::Secret<32>(key), srtp::Secret<12>(salt)}, m));
+                                          {srtp::Secret<32>(key), srtp::Secret<12>(salt)},
+                                          kEpoch + m));
         const auto slot = static_cast<MemberSlot>(m);
         if (m == 0)
             post(InstallReceiveKeys{0, slot, keys_.back().get()});

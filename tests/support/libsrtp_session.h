@@ -16,21 +16,18 @@ class LibsrtpSession {
     // `key`: 16 or 32 bytes of master key; `salt`: 12 bytes. Any SSRC.
     LibsrtpSession(srtp::Bytes key, srtp::Bytes salt, bool outbound) {
         static const auto started = srtp_init();
-        std::vector<std::uint8_t> key_and_salt(key.begin(), key.end());
-        key_and_salt.insert(key_and_salt.end(), salt.begin(), salt.end());
-        srtp_policy_t policy{};
-        if (key.size() == 32) {
-            srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtp);
-            srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtcp);
-        } else {
-            srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtp);
-            srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtcp);
-        }
-        policy.ssrc.type = outbound ? ssrc_any_outbound : ssrc_any_inbound;
-        policy.key = key_and_salt.data();
-        policy.window_size = 1024;
-        if (started != srtp_err_status_ok || srtp_create(&session_, &policy) != srtp_err_status_ok)
+        if (started != srtp_err_status_ok ||
+            with_policy(key, salt, outbound, [this](const srtp_policy_t* policy) {
+                return srtp_create(&session_, policy);
+            }) != srtp_err_status_ok)
             throw std::runtime_error("libsrtp did not make a session");
+    }
+    // Goes on with other keys: every stream keeps its index.
+    void rekey(srtp::Bytes key, srtp::Bytes salt, bool outbound) {
+        if (with_policy(key, salt, outbound, [this](const srtp_policy_t* policy) {
+                return srtp_update(session_, policy);
+            }) != srtp_err_status_ok)
+            throw std::runtime_error("libsrtp did not take new keys");
     }
     ~LibsrtpSession() { srtp_dealloc(session_); }
     LibsrtpSession(const LibsrtpSession&) = delete;
@@ -51,6 +48,24 @@ class LibsrtpSession {
     }
 
   private:
+    template <typename Use>
+    static srtp_err_status_t with_policy(srtp::Bytes key, srtp::Bytes salt, bool outbound,
+                                         Use use) {
+        std::vector<std::uint8_t> key_and_salt(key.begin(), key.end());
+        key_and_salt.insert(key_and_salt.end(), salt.begin(), salt.end());
+        srtp_policy_t policy{};
+        if (key.size() == 32) {
+            srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtp);
+            srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtcp);
+        } else {
+            srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtp);
+            srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtcp);
+        }
+        policy.ssrc.type = outbound ? ssrc_any_outbound : ssrc_any_inbound;
+        policy.key = key_and_salt.data();
+        policy.window_size = 1024;
+        return use(&policy);
+    }
     srtp_err_status_t run(std::vector<std::uint8_t>& packet,
                           srtp_err_status_t (*function)(srtp_t, void*, int*)) {
         auto size_bytes = static_cast<int>(packet.size());

@@ -97,19 +97,33 @@ WorkerBed::~WorkerBed() {
 }
 
 void WorkerBed::post(WorkerIndex worker, decltype(Command::body) body) {
+    hand_in(worker, std::move(body));
+    workers_[worker]->poll_once();
+    if (take_back(worker) != 1) throw std::runtime_error("command was not acknowledged");
+}
+
+void WorkerBed::hand_in(WorkerIndex worker, decltype(Command::body) body) {
     auto command = std::make_unique<Command>();
     command->body = std::move(body);
     if (!mailboxes_[worker]->post(command)) throw std::runtime_error("mailbox full");
-    workers_[worker]->poll_once();
-    auto done = mailboxes_[worker]->acknowledged();
-    if (!done) throw std::runtime_error("command was not acknowledged");
+}
+
+unsigned WorkerBed::take_back(WorkerIndex worker) {
+    unsigned count = 0;
+    while (mailboxes_[worker]->acknowledged()) ++count;
+    return count;
+}
+
+decltype(Command::body) WorkerBed::ssrc_owner(std::uint32_t ssrc, unsigned member) {
+    SsrcOwners made{{ssrc, {static_cast<MemberSlot>(member)}}};
+    return SetSsrcOwner{0, made.extract(made.begin())};
 }
 
 void WorkerBed::post_all(const std::function<decltype(Command::body)()>& make) {
     for (unsigned w = 0; w < options_.workers; ++w) post(static_cast<WorkerIndex>(w), make());
 }
 
-void WorkerBed::key(unsigned member, bool switch_now, bool fresh) {
+void WorkerBed::key(unsigned member, bool switch_now, bool fresh, bool goes_on) {
     const auto key_bytes = srtp::traits_of(options_.profile).hop_key_bytes;
     const auto secret = [&](std::size_t size) {
         Packet bytes(size);
@@ -123,7 +137,13 @@ void WorkerBed::key(unsigned member, bool switch_now, bool fresh) {
         srtp::MasterKey master{srtp::Secret<32>(key), srtp::Secret<12>(salt)};
         (client ? keys->client : keys->server) =
             srtp::make_keyset(options_.profile, master, keys->epoch);
-        (client ? keys->send : keys->receive) = std::make_unique<LibsrtpSession>(key, salt, client);
+        auto& session = client ? keys->send : keys->receive;
+        if (client && goes_on) {
+            session = std::move(keys_[member].back()->send);
+            session->rekey(key, salt, /*outbound=*/true);
+        } else {
+            session = std::make_unique<LibsrtpSession>(key, salt, client);
+        }
     }
     post(owners_[member],
          InstallReceiveKeys{0, static_cast<MemberSlot>(member), keys->client.get()});
@@ -144,7 +164,7 @@ void WorkerBed::leave(unsigned member) {
     post_all([&] {
         return SetTransmitKeys{0, static_cast<MemberSlot>(member), nullptr, key_starts_[member]};
     });
-    post(owners_[member], RetireReceiveKeys{0, static_cast<MemberSlot>(member), true, {}});
+    post(owners_[member], RetireReceiveKeys{0, static_cast<MemberSlot>(member), true});
 }
 
 Packet WorkerBed::make_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t sequence,
@@ -207,12 +227,13 @@ void WorkerBed::answer(const Notice& notice) {
     if (!stream) {
         owner = notice.member;
         stream = std::make_unique<Stream>(notice.ssrc, options_.members);
-        post_all([&] { return SetSsrcOwner{0, notice.ssrc, notice.member}; });
+        post_all([&] { return ssrc_owner(notice.ssrc, notice.member); });
     }
     if (owner == notice.member)
-        post(notice.worker, GrantSsrc{0, notice.member, stream.get()});
+        post(notice.worker, GrantSsrc{0, notice.member, stream.get(), notice.epoch});
     else
-        post(notice.worker, RefuseSsrc{0, notice.member, notice.ssrc, srtp::Verdict::ssrc_owned});
+        post(notice.worker,
+             RefuseSsrc{0, notice.member, notice.ssrc, notice.epoch, srtp::Verdict::ssrc_owned});
 }
 
 void WorkerBed::deliver(const Packet& frame) {
@@ -264,8 +285,8 @@ std::vector<Received> WorkerBed::take(unsigned member) {
 }
 
 void WorkerBed::pause(unsigned source, std::uint32_t ssrc, unsigned receiver, bool paused) {
-    post(owners_[source], PauseLeg{0, static_cast<MemberSlot>(source), ssrc,
-                                   static_cast<MemberSlot>(receiver), paused});
+    auto* stream = streams_.at(ssrc).second.get();
+    post(owners_[source], PauseLeg{stream, static_cast<MemberSlot>(receiver), paused});
 }
 
 std::uint64_t WorkerBed::dropped(srtp::Verdict verdict) const {

@@ -44,10 +44,11 @@ class WorkerBed {
 
     // New keys for a member, installed as control would: receive keys at the owner; transmit keys
     // everywhere at once when `switch_transmit`. `fresh`: legs towards it start afresh. The
-    // endpoint model uses them at once.
-    void key(unsigned member, bool switch_transmit = true, bool fresh = true);
+    // endpoint model uses them at once; as a sender it starts over, or `goes_on` where it was.
+    void key(unsigned member, bool switch_transmit = true, bool fresh = true, bool goes_on = false);
     void switch_transmit(unsigned member, bool fresh);
     void leave(unsigned member);
+    std::uint64_t newest_epoch() const { return epoch_; }
 
     // Sends an RTP packet from a member: protected by libsrtp, EKT tail appended for double
     // profiles, on `queue`.
@@ -70,6 +71,10 @@ class WorkerBed {
     unsigned refused(unsigned member) const { return refused_[member]; }
 
     void post(WorkerIndex worker, decltype(Command::body) body);
+    // The two halves of post() around poll(): how many commands came back.
+    void hand_in(WorkerIndex worker, decltype(Command::body) body);
+    unsigned take_back(WorkerIndex worker);
+    static decltype(Command::body) ssrc_owner(std::uint32_t ssrc, unsigned member);
     void post_all(const std::function<decltype(Command::body)()>& make);
     void pause(unsigned source, std::uint32_t ssrc, unsigned receiver, bool paused);
 

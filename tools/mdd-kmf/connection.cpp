@@ -145,7 +145,7 @@ int Connection::judge_hello(SSL* ssl) {
     const srtp::Profile only[] = {profile};
     if (!dtls::set_srtp_profiles(ssl, only) || SSL_set_cipher_list(ssl, ciphers_for(profile)) != 1)
         return SSL_AD_INTERNAL_ERROR;
-    if (srtp::traits_of(profile).is_double)
+    if (handshake_->admission.has_ekt())
         handshake_->face->hello.ekt_ciphers = {dtls::ekt_cipher_for(profile)};
     handshake_->face->hello.session_id = handshake_->admission.own_tls_id();
     return 0;
@@ -199,8 +199,7 @@ void Connection::take_over(TimePoint now) {
     auto* ssl = handshake_->face->ssl.get();
     if (!keys_) return end(refusal_.value_or(Refusal::handshake_failed));
     if (SSL_get_extms_support(ssl) != 1) return end(Refusal::no_extended_secret);
-    if (srtp::traits_of(admitted_.profile).is_double && !handshake_->face->hello.ekt_cipher)
-        return end(Refusal::no_ekt);
+    if (admitted_.has_ekt && !handshake_->face->hello.ekt_cipher) return end(Refusal::no_ekt);
     std::string why;
     auto association = dtls::take_over(handshake_->face->ssl, handshake_->tap, why);
     if (!association) return end(Refusal::takeover_failed);

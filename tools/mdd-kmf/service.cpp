@@ -50,10 +50,11 @@ void check_secrets(const KmfConfig& config) {
 }
 
 Service::Service(boost::asio::io_context& io, const KmfConfig& config,
-                 std::optional<StateFile> state)
+                 std::optional<StateFile> state, const std::filesystem::path& trace)
     : io_(io),
       config_(config),
       started_at_(std::chrono::steady_clock::now()),
+      trace_(trace),
       state_(std::move(state)),
       gate_(config.endpoint_tls, kFirstTimerMs),
       distributor_(Roster(config.mdds, config.conferences), gate_, {}, hooks()),
@@ -67,6 +68,7 @@ Service::Service(boost::asio::io_context& io, const KmfConfig& config,
 KeyDistributor::Hooks Service::hooks() {
     KeyDistributor::Hooks hooks;
     hooks.send = [this](tunnel::TunnelId tunnel, const tunnel::Message& message) {
+        trace_.note(MessageTrace::Direction::out, message, std::chrono::steady_clock::now());
         return listener_.send(tunnel, message);
     };
     hooks.notify = [this](const Notice& notice) { on_notice(notice); };
@@ -178,7 +180,9 @@ void Service::on_tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& 
 }
 
 void Service::on_tunnel_message(tunnel::TunnelId tunnel, tunnel::Message&& message) {
-    distributor_.receive(tunnel, message, std::chrono::steady_clock::now());
+    const auto now = std::chrono::steady_clock::now();
+    trace_.note(MessageTrace::Direction::in, message, now);
+    distributor_.receive(tunnel, message, now);
     post_turn();
 }
 

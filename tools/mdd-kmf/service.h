@@ -15,6 +15,7 @@
 #include "tools/mdd-kmf/audit_log.h"
 #include "tools/mdd-kmf/key_distributor.h"
 #include "tools/mdd-kmf/kmf_config.h"
+#include "tools/mdd-kmf/message_trace.h"
 #include "tools/mdd-kmf/state_file.h"
 
 namespace mdd::kmf {
@@ -27,10 +28,11 @@ class Service : private tunnel::ListenerEvents {
   public:
     // Binds the socket, then goes on with what `state` holds, if there is one. `io` must outlive it
     // and run on one thread; all calls come from there. Throws std::runtime_error, a full sentence,
-    // when the socket, a certificate, the audit file or the state cannot be used. While it runs,
-    // io.run() throws when the state cannot be written any more.
+    // when the socket, a certificate, the audit file, the state or the trace cannot be used. While
+    // it runs, io.run() throws when the state cannot be written any more. `trace`: see
+    // message_trace.h; empty: none.
     Service(boost::asio::io_context& io, const KmfConfig& config,
-            std::optional<StateFile> state = std::nullopt);
+            std::optional<StateFile> state = std::nullopt, const std::filesystem::path& trace = {});
 
     void start();
     // close_notify to the MDDs. Endpoints hear nothing: their media goes on.
@@ -69,6 +71,7 @@ class Service : private tunnel::ListenerEvents {
     boost::asio::io_context& io_;
     KmfConfig config_;
     std::chrono::steady_clock::time_point started_at_;
+    MessageTrace trace_;
     std::optional<AuditLog> audit_;
     std::uint64_t audit_lost_ = 0;
     std::optional<StateFile> state_;

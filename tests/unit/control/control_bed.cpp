@@ -11,8 +11,6 @@
 namespace mdd::test {
 namespace {
 
-const net::SocketAddress kLocal = *net::parse_socket_address("192.0.2.10:5004");
-
 tunnel::ConferenceId conference_id(std::uint8_t fill) {
     tunnel::ConferenceId id;
     id.bytes.fill(fill);
@@ -50,6 +48,7 @@ void PlayedWorker::carry_out() {
             poll->heard = hears;
         else
             log.push_back(std::visit(CommandText{}, command->body));
+        if (auto* decide = std::get_if<DecideKeys>(&command->body)) decide->silent = finds_silence;
         if (auto* grant = std::get_if<GrantSsrc>(&command->body)) granted.push_back(grant->stream);
         if (auto* send = std::get_if<SendDatagram>(&command->body)) {
             auto* packet = std::exchange(send->packet, nullptr);
@@ -121,9 +120,9 @@ net::SocketAddress ControlBed::address_of(const std::string& name) const {
 }
 
 void ControlBed::from_endpoint(const std::string& name, const std::vector<std::uint8_t>& datagram,
-                               WorkerIndex worker) {
+                               WorkerIndex worker, const net::SocketAddress& local) {
     Notice up{.kind = Notice::Kind::dtls, .worker = worker};
-    up.flow = {address_of(name), kLocal};
+    up.flow = {address_of(name), local};
     up.packet = make_datagram(pool.get(), datagram);
     ASSERT_NE(up.packet, nullptr);
     up.payload_bytes = static_cast<std::uint16_t>(datagram.size());

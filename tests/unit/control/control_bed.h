@@ -51,6 +51,7 @@ struct PlayedWorker {
     std::vector<Stream*> granted;
     std::vector<std::vector<std::uint8_t>> sent;  // datagrams for endpoints
     bool hears = false;                           // what PollActivity answers
+    bool finds_silence = false;                   // what DecideKeys answers
     void carry_out();
 };
 
@@ -74,9 +75,10 @@ class ControlBed : public testing::Test {
     void step();
 
     net::SocketAddress address_of(const std::string& name) const;
-    // A datagram from an endpoint, as a worker hands it up.
-    void from_endpoint(const std::string& name, const std::vector<std::uint8_t>& datagram,
-                       WorkerIndex worker = 0);
+    // A datagram from an endpoint to an address of ours, as a worker hands it up.
+    void from_endpoint(
+        const std::string& name, const std::vector<std::uint8_t>& datagram, WorkerIndex worker = 0,
+        const net::SocketAddress& local = *net::parse_socket_address("192.0.2.10:5004"));
     void notify(WorkerIndex worker, const Notice& notice) {
         ASSERT_TRUE(workers[worker].mailbox.notify(notice));
     }

@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 using srtp::Verdict;
 using test::client_hello;
 
+const auto kElsewhere = *net::parse_socket_address("192.0.2.10:5006");
+
 class ControlTest : public test::ControlBed {};
 
 TEST_F(ControlTest, PassesHellosUpWithProfilesAndTheRestWithout) {
@@ -52,6 +54,33 @@ TEST_F(ControlTest, DropsWhatBelongsToNobodyOrBeginsNothing) {
     run_for(20ms);
     EXPECT_TRUE(kmfs[0]->messages.empty());
     EXPECT_EQ(count(0, "AddMember"), 0U);
+}
+
+TEST_F(ControlTest, AForgedHelloToAnotherPortKeepsNobodyOut) {
+    start();
+    from_endpoint("alice", client_hello({}), 0, kElsewhere);
+    run_until([&] { return kmfs[0]->messages.size() == 1; });
+    const auto first = kmfs[0]->messages[0].association;
+    kmfs[0]->messages.clear();
+    const auto id = begin("alice");
+    EXPECT_NE(id, first);
+    kmfs[0]->say(keys(id, 1, 2));
+    run_until([&] { return statistics().handshakes == 1; });
+    from_endpoint("alice", client_hello({}), 0, kElsewhere);
+    run_until([&] { return dropped(Verdict::unknown_source) == 1; });
+    EXPECT_EQ(count(0, "AddMember"), 2U) << "a keyed endpoint stays where it is";
+}
+
+TEST_F(ControlTest, AHelloElsewhereDoesNotDisturbAnAddressThatHasProvedItself) {
+    start();
+    begin("alice");
+    kmfs[0]->say({control->conferences().all()[0].endpoints[0].association->id,
+                  settings.conferences[0].id, tunnel::Empty{}, test::verify_request({7, 7})});
+    run_until([&] { return statistics().down_passed == 1; });
+    from_endpoint("alice", client_hello({7, 7}));
+    run_until([&] { return kmfs[0]->messages.size() == 1; });
+    from_endpoint("alice", client_hello({}), 0, kElsewhere);
+    run_until([&] { return dropped(Verdict::unknown_source) == 1; });
 }
 
 TEST_F(ControlTest, DropsHellosAboveTheRate) {
@@ -227,6 +256,48 @@ TEST_F(ControlTest, GrantsSsrcsToTheirOwnersWorkerAndRefusesOthers) {
     EXPECT_EQ(count(1, "RefuseSsrc 2"), 0U) << "carol is not keyed: an old notice";
 }
 
+TEST_F(ControlTest, AnEndpointMayRestartWithNewSsrcsAnyNumberOfTimes) {
+    settings.ssrcs_per_endpoint = 2;
+    start();
+    const auto id = key("alice", 1, 2);
+    std::uint32_t ssrc = 100;
+    for (std::uint8_t epoch = 1; epoch <= 5; ++epoch) {
+        if (epoch > 1) {
+            kmfs[0]->say(keys(id, static_cast<std::uint8_t>(2 * epoch + 1),
+                              static_cast<std::uint8_t>(2 * epoch + 2)));
+            run_until([&] {
+                return count(0, "InstallReceiveKeys 0 epoch " + std::to_string(epoch)) == 1;
+            });
+            auto proof = notice(Notice::Kind::key_proved, 0);
+            proof.epoch = epoch;
+            proof.proof = srtp::Proof::restart;
+            notify(0, proof);
+        }
+        auto seen = notice(Notice::Kind::ssrc_seen, 0);
+        seen.epoch = epoch;
+        for (int i = 0; i < 2; ++i) {
+            seen.ssrc = ++ssrc;
+            notify(0, seen);
+        }
+        run_until([&] { return statistics().ssrcs_granted == 2U * epoch; });
+    }
+    EXPECT_EQ(statistics().ssrcs_refused, 0U);
+}
+
+TEST_F(ControlTest, ASilentEndpointGetsItsNewKeysAfterASecond) {
+    start();
+    const auto id = key("alice", 1, 2);
+    kmfs[0]->say(keys(id, 3, 4));
+    run_until([&] { return count(0, "InstallReceiveKeys 0 epoch 2") == 1; });
+    run_until([&] { return count(0, "DecideKeys 0 epoch 2") == 1; });
+    run_for(50ms);
+    EXPECT_EQ(count(1, "SetTransmitKeys 0 epoch 2"), 0U) << "the worker has seen something";
+    kmfs[0]->say(keys(id, 5, 6));
+    workers[0].finds_silence = true;
+    run_until([&] { return count(1, "SetTransmitKeys 0 epoch 3 start 1") == 1; });
+    EXPECT_EQ(count(0, "DecideKeys 0 epoch 3"), 1U);
+}
+
 TEST_F(ControlTest, LogsNoMoreThanAFewOfManyRefusedSsrcs) {
     start();
     key("alice", 1, 2, 0);
@@ -276,6 +347,26 @@ TEST_F(ControlTest, LetsASilentEndpointGoAndGivesItsStreamBackWhenItRejoins) {
     EXPECT_EQ(workers[0].granted[0], workers[0].granted[1]);
 }
 
+TEST_F(ControlTest, ForgetsTheSsrcsOfALeaverWhenNobodyIsLeftWhoHeardIt) {
+    settings.endpoint_timeout = 250ms;
+    start();
+    key("alice", 1, 2, 0);
+    key("bob", 3, 4, 1);
+    auto seen = notice(Notice::Kind::ssrc_seen, 0);
+    seen.ssrc = 77;
+    seen.epoch = 1;
+    notify(0, seen);
+    run_until([&] { return count(0, "GrantSsrc 0 77") == 1; });
+    workers[1].hears = true;
+    run_until([&] { return statistics().departures == 1; });
+    run_for(300ms);
+    EXPECT_EQ(count(0, "ClearSsrcOwner"), 0U) << "bob's keys have sealed it";
+    workers[1].hears = false;
+    run_until([&] { return count(0, "ClearSsrcOwner 77") == 1; });
+    EXPECT_EQ(count(1, "ClearSsrcOwner 77"), 1U);
+    EXPECT_EQ(control->conferences().all()[0].ssrcs.size(), 0U);
+}
+
 TEST_F(ControlTest, GivesUnfinishedHandshakesUp) {
     settings.limits.idle = 1s;
     start();
@@ -320,7 +411,7 @@ TEST_F(ControlTest, PausesALegThatExists) {
     EXPECT_FALSE(control->pause_leg(conference, "alice", 78, "bob", true));
     EXPECT_FALSE(control->pause_leg(conference, "alice", 77, "zoe", true));
     EXPECT_FALSE(control->pause_leg(settings.conferences[1].id, "alice", 77, "bob", true));
-    run_until([&] { return count(0, "PauseLeg 0 77 to 1 paused") == 1; });
+    run_until([&] { return count(0, "PauseLeg 77 to 1 paused") == 1; });
 }
 
 TEST_F(ControlTest, FreesAndCountsWhatIsLeftAtTheEnd) {

@@ -35,6 +35,9 @@ class EndpointKeysTest : public testing::Test {
     Change prove(std::uint64_t epoch, Proof proof, TimePoint now = kStart) {
         return keys_.proved(publisher_, kWho, kOwner, epoch, proof, now);
     }
+    Change silent(std::uint64_t epoch, TimePoint now) {
+        return keys_.silent(publisher_, kWho, epoch, now);
+    }
     Change on_time(TimePoint now) { return keys_.on_time(publisher_, kWho, kOwner, now); }
 
     Publisher publisher_{2};
@@ -73,18 +76,46 @@ TEST_F(EndpointKeysTest, SilenceSwitchesOutboundAfterASecond) {
     install();
     install();
     EXPECT_TRUE(on_time(kStart + 999ms).postings.empty());
-    EXPECT_EQ(texts_of(on_time(kStart + 1s)), (Texts{"w0 SetTransmitKeys 1 epoch 2 start 1",
-                                                     "w1 SetTransmitKeys 1 epoch 2 start 1"}));
-    EXPECT_TRUE(on_time(kStart + 2s).postings.empty());
+    EXPECT_EQ(texts_of(on_time(kStart + 1s)), (Texts{"w1 DecideKeys 1 epoch 2"}));
+    EXPECT_TRUE(on_time(kStart + 1s).postings.empty());
+    EXPECT_EQ(texts_of(silent(2, kStart + 1s)), (Texts{"w0 SetTransmitKeys 1 epoch 2 start 1",
+                                                       "w1 SetTransmitKeys 1 epoch 2 start 1"}));
+    EXPECT_EQ(texts_of(on_time(kStart + 2s)), (Texts{"w1 DecideKeys 1 epoch 2"}))
+        << "it may have been heard since";
+    EXPECT_TRUE(silent(2, kStart + 2s).postings.empty());
+    prove(2, Proof::rekey, kStart + 3s);
+    EXPECT_TRUE(silent(2, kStart + 3s).postings.empty()) << "the proof was faster";
+    EXPECT_TRUE(on_time(kStart + 12s).postings.empty());
+    EXPECT_EQ(texts_of(on_time(kStart + 13s)), (Texts{"w1 RetireReceiveKeys 1 old"}));
+    EXPECT_TRUE(on_time(kStart + 99s).postings.empty());
 }
 
-// Counting afresh under keys that have been sent with would repeat nonces.
-TEST_F(EndpointKeysTest, NeverPublishesTransmitKeysTwice) {
+TEST_F(EndpointKeysTest, OldInboundKeysOfASilentEndpointGoAfterAMinute) {
     install();
     install();
     on_time(kStart + 1s);
+    silent(2, kStart + 1s);
+    EXPECT_EQ(texts_of(on_time(kStart + 61s)).back(), "w1 RetireReceiveKeys 1 old");
+}
+
+TEST_F(EndpointKeysTest, SilenceUnderKeysThatNewerOnesHaveReplacedSwitchesNothing) {
+    install();
+    install();
+    on_time(kStart + 1s);
+    install(kStart + 1s);
+    EXPECT_TRUE(silent(2, kStart + 1s).postings.empty());
+    EXPECT_EQ(texts_of(on_time(kStart + 2s)), (Texts{"w1 DecideKeys 1 epoch 3"}));
+    prove(3, Proof::rekey);
+    EXPECT_TRUE(silent(3, kStart + 2s).postings.empty()) << "the proof was faster";
+}
+
+TEST_F(EndpointKeysTest, ARestartProvedAfterSilenceStartsTheCountOverOnce) {
+    install();
+    install();
+    silent(2, kStart + 1s);
     EXPECT_EQ(texts_of(prove(2, Proof::restart, kStart + 5s)),
-              (Texts{"w1 RetireReceiveKeys 1 old"}));
+              (Texts{"w0 SetTransmitKeys 1 epoch 2 start 2", "w1 SetTransmitKeys 1 epoch 2 start 2",
+                     "w1 RetireReceiveKeys 1 old"}));
     EXPECT_TRUE(prove(2, Proof::restart, kStart + 6s).postings.empty());
     EXPECT_TRUE(prove(2, Proof::rekey, kStart + 6s).postings.empty());
 }

@@ -36,12 +36,19 @@ struct CommandText {
         return "RefuseSsrc " + std::to_string(c.member) + " " + std::to_string(c.ssrc) + " " +
                std::string(srtp::text_of(c.reason).name);
     }
+    std::string operator()(const DecideKeys& c) const {
+        return "DecideKeys " + std::to_string(c.member) + " epoch " + std::to_string(c.epoch);
+    }
     std::string operator()(const SetSsrcOwner& c) const {
-        return "SetSsrcOwner " + std::to_string(c.ssrc) + " " + std::to_string(c.owner);
+        return "SetSsrcOwner " + std::to_string(c.entry.key()) + " " +
+               std::to_string(c.entry.mapped().member);
+    }
+    std::string operator()(const ClearSsrcOwner& c) const {
+        return "ClearSsrcOwner " + std::to_string(c.ssrc);
     }
     std::string operator()(const PauseLeg& c) const {
-        return "PauseLeg " + std::to_string(c.source) + " " + std::to_string(c.ssrc) + " to " +
-               std::to_string(c.receiver) + (c.paused ? " paused" : " resumed");
+        return "PauseLeg " + std::to_string(c.stream->ssrc) + " to " + std::to_string(c.receiver) +
+               (c.paused ? " paused" : " resumed");
     }
     std::string operator()(const SetNeighbour& c) const {
         return "SetNeighbour " + net::to_string(c.ip) + " " + net::to_string(c.mac);

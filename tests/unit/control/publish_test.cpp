@@ -57,13 +57,12 @@ TEST(Publisher, GivesInboundKeysToTheOwnerAndOutboundKeysToAll) {
 TEST(Publisher, TellsAllWhoOwnsAnSsrcAndTheOwnerOfItsStream) {
     const Publisher publisher(2);
     SsrcBook book(2, 16);
-    auto* stream = book.ask(1, 42).stream;
-    EXPECT_EQ(texts_of(publisher.grant(kBob, 1, stream)),
+    auto* stream = book.ask(1, 42, 7).stream;
+    EXPECT_EQ(texts_of(publisher.grant(kBob, 1, stream, 7)),
               (Texts{"w0 SetSsrcOwner 42 1", "w1 SetSsrcOwner 42 1", "w1 GrantSsrc 1 42"}));
-    EXPECT_EQ(texts_of(publisher.refuse(kBob, 1, 43, srtp::Verdict::ssrc_owned)),
+    EXPECT_EQ(texts_of(publisher.refuse(kBob, 1, 43, 7, srtp::Verdict::ssrc_owned)),
               (Texts{"w1 RefuseSsrc 1 43 ssrc_owned"}));
-    EXPECT_EQ(texts_of(publisher.pause(kBob, 1, 42, 0, true)),
-              (Texts{"w1 PauseLeg 1 42 to 0 paused"}));
+    EXPECT_EQ(texts_of(publisher.pause(1, stream, 0, true)), (Texts{"w1 PauseLeg 42 to 0 paused"}));
 }
 
 TEST(Publisher, EndsSendingEverywhereAndReceivingAtTheOwner) {

@@ -120,6 +120,23 @@ TEST_P(Forwarding, leg_paused_for_any_number_of_packets_resumes_without_refusal)
     }
 }
 
+TEST_P(Forwarding, a_leg_paused_while_its_source_is_away_is_paused_when_it_is_back) {
+    auto bed = keyed_bed(3);
+    bed->send_rtp(0, kSsrc, 1);
+    bed->step();
+    bed->leave(0);
+    bed->pause(0, kSsrc, 1, true);
+    bed->take(1);
+    bed->take(2);
+    bed->key(0);
+    bed->send_rtp(0, kSsrc, 2);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 0u);
+    EXPECT_EQ(bed->take(2).size(), 1u);
+    EXPECT_EQ(bed->dropped(Verdict::leg_paused), 1u);
+    EXPECT_TRUE(bed->conserved());
+}
+
 TEST_P(Forwarding, loss_and_reordering_upstream_stay_visible) {
     auto bed = keyed_bed(2);
     for (const std::uint16_t sequence : {1000, 1001, 1004, 1003, 1010})
@@ -212,7 +229,10 @@ TEST_P(Forwarding, a_few_packets_wait_for_the_grant_and_the_rest_are_counted) {
     EXPECT_EQ(bed.take(1).size(), 0u);
     EXPECT_EQ(bed.dropped(Verdict::ssrc_pending), kSent - PendingSsrc::kHeld);
     Stream stream(kSsrc, 2);
-    bed.post(bed.owner(0), GrantSsrc{0, 0, &stream});
+    const auto epoch = bed.notices().back().epoch;
+    bed.post(bed.owner(0), GrantSsrc{0, 0, &stream, epoch + 1});
+    EXPECT_EQ(stream.run, 0u) << "an answer to another question";
+    bed.post(bed.owner(0), GrantSsrc{0, 0, &stream, epoch});
     bed.step();
     const auto waited = originals(bed.take(1));
     ASSERT_EQ(waited.size(), PendingSsrc::kHeld);
@@ -295,13 +315,123 @@ TEST_P(Forwarding, a_restarted_endpoint_is_heard_and_hears_again) {
     for (std::uint16_t i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc, i);
     bed->step();
     EXPECT_EQ(bed->take(1).size(), 5u);
-    ASSERT_EQ(bed->notices().back().kind, Notice::Kind::key_proved);
-    EXPECT_EQ(bed->notices().back().proof, srtp::Proof::restart);
+    const auto& proof = *(bed->notices().end() - 2);
+    ASSERT_EQ(proof.kind, Notice::Kind::key_proved) << "before the SSRC that goes on";
+    EXPECT_EQ(proof.proof, srtp::Proof::restart);
     bed->switch_transmit(0, true);
     for (int i = 0; i < 5; ++i) bed->send_rtp(1, kSsrc + 1, other++);
     bed->step();
     EXPECT_EQ(bed->take(0).size(), 5u);
     EXPECT_EQ(bed->refused(0) + bed->refused(1), 0u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding, a_restarted_endpoint_gets_its_ssrcs_again_in_order_and_its_legs_go_on) {
+    auto bed = keyed_bed(2);
+    for (std::uint16_t i = 0; i < 10; ++i) {
+        bed->send_rtp(0, kSsrc, static_cast<std::uint16_t>(20000 + i));
+        bed->send_rtp(0, kSsrc + 7, static_cast<std::uint16_t>(20000 + i));
+    }
+    bed->step();
+    bed->take(1);
+    bed->key(0, false);
+    std::vector<std::uint16_t> sent;
+    for (std::uint16_t i = 0; i < 100; ++i) sent.push_back(i);
+    for (const auto sequence : sent) bed->send_rtp(0, kSsrc, sequence);
+    bed->step();
+    const auto received = bed->take(1);
+    ASSERT_EQ(received.size(), sent.size());
+    EXPECT_EQ(received[0].sequence, 20010);
+    if (is_double()) {
+        EXPECT_EQ(originals(received), sent);
+    }
+    std::vector<std::pair<Notice::Kind, std::uint32_t>> told;
+    for (const auto& notice : bed->notices()) told.emplace_back(notice.kind, notice.ssrc);
+    using Told = decltype(told);
+    EXPECT_EQ(told, (Told{{Notice::Kind::ssrc_seen, kSsrc},
+                          {Notice::Kind::ssrc_seen, kSsrc + 7},
+                          {Notice::Kind::key_proved, 0},
+                          {Notice::Kind::ssrc_seen, kSsrc}}))
+        << "the other one is parked until it is heard again";
+    EXPECT_EQ(bed->refused(1), 0u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding, an_endpoint_that_restarts_in_silence_hears_again_when_it_is_heard) {
+    auto bed = keyed_bed(2);
+    std::uint16_t other = 0;
+    const auto send_from_other = [&](int count) {
+        for (int i = 0; i < count; ++i) {
+            bed->send_rtp(1, kSsrc + 1, other++, 20);
+            if (i % 200 == 199) bed->step();
+        }
+        bed->step();
+    };
+    bed->send_rtp(0, kSsrc, 30000);
+    send_from_other(70000);
+    bed->take(0);
+    bed->key(0, /*switch_transmit=*/false);  // a new libsrtp session: ROC 0 in both directions
+    bed->switch_transmit(0, /*fresh=*/false);
+    send_from_other(50);
+    EXPECT_EQ(bed->take(0).size(), 0u) << "it cannot know the ROC";
+    EXPECT_EQ(bed->refused(0), 50u);
+    bed->send_rtp(0, kSsrc, 3);
+    bed->step();
+    bed->switch_transmit(0, /*fresh=*/true);
+    send_from_other(70000);
+    EXPECT_EQ(bed->take(0).size(), 70000u) << "the nonce ledger has watched";
+    EXPECT_EQ(bed->refused(0), 50u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding, a_new_ssrc_first_under_new_keys_does_not_end_a_stream_past_roc_0) {
+    auto bed = keyed_bed(2);
+    std::uint16_t sequence = 0;
+    for (int i = 0; i < 70000; ++i) {
+        bed->send_rtp(0, kSsrc, sequence++, 20);
+        if (i % 200 == 0) bed->step();
+    }
+    bed->step();
+    bed->take(1);
+    bed->key(0, /*switch_transmit=*/false, /*fresh=*/true, /*goes_on=*/true);
+    for (std::uint16_t i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc + 7, i);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 5u);
+    EXPECT_NE(bed->notices().back().kind, Notice::Kind::key_proved);
+    for (int i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc, sequence++);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 5u);
+    EXPECT_EQ(bed->notices().back().kind, Notice::Kind::key_proved);
+    EXPECT_EQ(bed->notices().back().proof, srtp::Proof::rekey);
+    EXPECT_EQ(bed->refused(1), 0u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding, new_ssrcs_alone_are_a_restart_when_the_time_is_up_and_stay_heard) {
+    auto bed = keyed_bed(2);
+    for (std::uint16_t i = 0; i < 10; ++i) bed->send_rtp(0, kSsrc, i);
+    bed->key(0, false);
+    const auto epoch = bed->newest_epoch();
+    bed->step();
+    bed->post(bed->owner(0), DecideKeys{0, 0, epoch});
+    bed->step();
+    EXPECT_EQ(bed->notices().back().kind, Notice::Kind::ssrc_seen) << "silence decides nothing";
+    for (std::uint16_t i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc + 7, i);
+    bed->step();
+    bed->post(bed->owner(0), DecideKeys{0, 0, epoch - 1});
+    bed->step();
+    EXPECT_EQ(bed->notices().back().kind, Notice::Kind::ssrc_seen) << "other keys were meant";
+    bed->post(bed->owner(0), DecideKeys{0, 0, epoch});
+    bed->step();
+    EXPECT_EQ(bed->notices().back().kind, Notice::Kind::key_proved);
+    EXPECT_EQ(bed->notices().back().proof, srtp::Proof::restart);
+    bed->take(1);
+    const auto again = bed->make_rtp(0, kSsrc + 7, 5);
+    bed->send_datagram(0, again);
+    bed->send_datagram(0, again);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 1u);
+    EXPECT_EQ(bed->dropped(Verdict::replay_dup), 1u);
     EXPECT_TRUE(bed->conserved());
 }
 

@@ -24,7 +24,8 @@ class Hop : public testing::Test {
         return hop.rtp_attempts(&stream, sequence, true, 1024);
     }
 
-    std::unique_ptr<const srtp::Keyset> first = keyset(1, 1), second = keyset(2, 2);
+    std::unique_ptr<const srtp::Keyset> first = keyset(1, 1), second = keyset(2, 2),
+                                        third = keyset(3, 3);
     srtp::HopRx hop;
     srtp::StreamRx stream;
 };
@@ -79,7 +80,7 @@ TEST_F(Hop, an_index_the_window_refuses_can_still_be_a_fresh_start) {
     hop.install(second.get());
     const auto attempts = rtp(50);
     ASSERT_EQ(attempts.count, 1u);
-    EXPECT_TRUE(attempts.list[0].fresh_start);
+    EXPECT_EQ(attempts.list[0].proof, Proof::restart);
     EXPECT_EQ(attempts.list[0].keys, second.get());
 }
 
@@ -94,11 +95,43 @@ TEST_F(Hop, a_packet_under_the_old_keys_proves_nothing) {
     EXPECT_FALSE(hop.proven());
 }
 
-TEST_F(Hop, an_unknown_ssrc_under_new_keys_of_an_endpoint_with_history_is_a_restart) {
+TEST_F(Hop, a_new_ssrc_under_new_keys_leaves_open_what_a_known_one_then_decides) {
+    hop.install(first.get());
+    mark(0x20000, 0x20010);
+    for (const bool known_goes_on : {true, false}) {
+        hop.install(known_goes_on ? second.get() : third.get());
+        EXPECT_EQ(hop.settle(hop.rtp_attempts(nullptr, 5, true, 1024).list[0]), Proof::none);
+        EXPECT_EQ(hop.settle(hop.rtcp_attempts(nullptr, 1, true, 1024).list[0]), Proof::none);
+        srtp::StreamRx fresh;
+        fresh.epoch = hop.newest()->epoch;
+        fresh.rtp.mark(5);
+        fresh.rtcp.mark(1);
+        EXPECT_EQ(hop.settle(hop.rtp_attempts(&fresh, 6, true, 1024).list[0]), Proof::none);
+        EXPECT_EQ(hop.settle(hop.rtcp_attempts(&fresh, 2, true, 1024).list[0]), Proof::none);
+        EXPECT_FALSE(hop.proven());
+        const auto known = rtp(0x11);
+        ASSERT_EQ(known.count, 3u);
+        EXPECT_EQ(hop.settle(known.list[known_goes_on ? 0 : 2]),
+                  known_goes_on ? Proof::rekey : Proof::restart);
+        EXPECT_EQ(hop.settle_late(), Proof::none);
+    }
+}
+
+TEST_F(Hop, new_ssrcs_alone_prove_a_restart_when_the_time_is_up_and_silence_proves_nothing) {
     hop.install(first.get());
     hop.install(second.get());
-    EXPECT_TRUE(hop.rtp_attempts(nullptr, 5, true, 1024).list[0].fresh_start);
-    EXPECT_FALSE(hop.rtp_attempts(nullptr, 5, false, 1024).list[0].fresh_start);
+    EXPECT_EQ(hop.settle_late(), Proof::none);
+    EXPECT_EQ(hop.settle(hop.rtp_attempts(nullptr, 5, true, 1024).list[1]), Proof::none);
+    EXPECT_EQ(hop.settle_late(), Proof::none) << "that one came under the old keys";
+    EXPECT_EQ(hop.settle(hop.rtp_attempts(nullptr, 5, true, 1024).list[0]), Proof::none);
+    EXPECT_EQ(hop.settle_late(), Proof::restart);
+    EXPECT_EQ(hop.rtp_attempts(nullptr, 6, true, 1024).count, 1u) << "the old keys are gone";
+}
+
+TEST_F(Hop, a_new_ssrc_of_an_endpoint_that_has_no_other_proves_a_rekey) {
+    hop.install(first.get());
+    hop.install(second.get());
+    EXPECT_EQ(hop.settle(hop.rtp_attempts(nullptr, 5, false, 1024).list[0]), Proof::rekey);
 }
 
 TEST_F(Hop, a_low_srtcp_index_is_a_restart_and_the_next_one_a_rekey) {
@@ -107,10 +140,10 @@ TEST_F(Hop, a_low_srtcp_index_is_a_restart_and_the_next_one_a_rekey) {
     hop.install(second.get());
     const auto low = hop.rtcp_attempts(&stream, 1, true, 1024);
     ASSERT_EQ(low.count, 1u);
-    EXPECT_TRUE(low.list[0].fresh_start);
+    EXPECT_EQ(low.list[0].proof, Proof::restart);
     const auto next = hop.rtcp_attempts(&stream, 51, true, 1024);
     ASSERT_EQ(next.count, 2u);
-    EXPECT_FALSE(next.list[0].fresh_start);
+    EXPECT_EQ(next.list[0].proof, Proof::rekey);
 }
 
 TEST_F(Hop, after_leaving_nothing_verifies) {

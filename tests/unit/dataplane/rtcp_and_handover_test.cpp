@@ -1,6 +1,9 @@
 // RTCP through a worker, and packets that arrive on another worker than the owner's.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "dataplane/net/arp.h"
 #include "tests/support/hex.h"
 #include "tests/support/worker_bed.h"
@@ -51,6 +54,28 @@ TEST_F(Worker2, pli_reaches_only_the_source_of_the_media) {
     bed->step();
     EXPECT_EQ(bed->take(1).size(), 1u);
     EXPECT_EQ(bed->take(2).size(), 0u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_F(Worker2, of_many_requests_for_a_key_frame_one_in_500_ms_reaches_the_source) {
+    const auto pli = from_hex("80c90001cafebabe81ce0002cafebabe0badf00d");
+    const auto fir = from_hex("80c90001cafebabe84ce0004cafebabe000000000badf00d01000000");
+    const auto pli_of_another = from_hex("80c90001cafebabf81ce0002cafebabf0badf00d");
+    bed->send_rtp(1, kOther, 5);
+    bed->step();
+    bed->take(0);
+    bed->take(2);
+    const auto begun = std::chrono::steady_clock::now();
+    for (int i = 0; i < 3; ++i) bed->send_rtcp(0, pli);
+    bed->send_rtcp(0, fir);
+    bed->send_rtcp(2, pli_of_another);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 1u);
+    EXPECT_EQ(bed->dropped(Verdict::feedback_rate), 4u);
+    std::this_thread::sleep_until(begun + std::chrono::milliseconds(700));
+    bed->send_rtcp(2, pli_of_another);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 1u);
     EXPECT_TRUE(bed->conserved());
 }
 

@@ -36,6 +36,13 @@ struct ClientOptions {
     bool takes_over = true;
 };
 
+// Also says what an endpoint should not.
+class OutspokenEktClient : public dtls::EktClient {
+  public:
+    using EktClient::EktClient;
+    void say(std::uint8_t content_type, srtp::Bytes plaintext) { send(content_type, plaintext); }
+};
+
 class DtlsClient {
   public:
     std::deque<Datagram> outbox;
@@ -99,6 +106,12 @@ class DtlsClient {
     // Ends with a fatal alert.
     void fail(std::uint8_t alert) {
         ekt_->fail(alert);
+        look_at_ekt();
+    }
+
+    // A protected record with anything in it.
+    void say(std::uint8_t content_type, const Datagram& plaintext) {
+        ekt_->say(content_type, plaintext);
         look_at_ekt();
     }
 
@@ -177,7 +190,7 @@ class DtlsClient {
     bool takes_over_;
     dtls::HelloValues hello_;
     dtls::RecordTap tap_;
-    std::optional<dtls::EktClient> ekt_;
+    std::optional<OutspokenEktClient> ekt_;
     std::vector<dtls::EktKeyMessage> keys_;
     Datagram exported_;
     int cipher_bits_ = 0;

@@ -76,7 +76,8 @@ class World {
     // What happened.
     std::vector<std::pair<TunnelId, tunnel::Message>> sent;
     std::vector<kmf::Notice> notices;
-    std::vector<Datagram> kept;  // frames, oldest first
+    std::vector<Datagram> kept;           // frames, oldest first
+    std::vector<std::size_t> sent_until;  // messages sent before the frame with the same index
 
     // Loss, decided per message; empty: none.
     std::function<bool(const tunnel::Message&)> loses_to_endpoint;
@@ -138,6 +139,7 @@ class World {
         for (const auto& frame : kept) saved.apply(*kmf::decode_changes(frame));
         kmf->restore(std::move(saved), kmf_now(), wall_now());
         kept.clear();
+        sent_until.clear();
         keep(kmf->snapshot(kmf_now(), wall_now()));
         finish_turn();
     }
@@ -151,6 +153,8 @@ class World {
         return known;
     }
 
+    // For the next start().
+    void set_edit(decltype(Setup::edit) edit) { setup_.edit = std::move(edit); }
     // Another roster, by another edit. Closes the tunnels that the KMF wants closed.
     std::vector<TunnelId> reload(decltype(Setup::edit) edit) {
         setup_.edit = std::move(edit);
@@ -279,6 +283,7 @@ class World {
     void keep(const kmf::StateChanges& changes) {
         const auto frame = kmf::encode(changes);
         kept.emplace_back(frame.bytes().begin(), frame.bytes().end());
+        sent_until.push_back(sent.size());
     }
 
     bool pump() {

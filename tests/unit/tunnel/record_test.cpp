@@ -39,6 +39,15 @@ Datagram joined(Datagram first, const Datagram& second) {
     return first;
 }
 
+TEST(TunnelRecord, KnowsARecordThatNoPeerCanHaveMade) {
+    EXPECT_TRUE(has_impossible_record(record(21, 1, Datagram(2))));
+    EXPECT_TRUE(has_impossible_record(record(23, 1, Datagram(23))));
+    EXPECT_TRUE(has_impossible_record(joined(record(22, 0, {1}), record(22, 1, {}))));
+    EXPECT_FALSE(has_impossible_record(record(23, 1, Datagram(24))));
+    EXPECT_FALSE(has_impossible_record(record(21, 0, Datagram(2))));
+    EXPECT_FALSE(has_impossible_record({}));
+}
+
 TEST(TunnelRecord, WalksEveryRecordOfADatagram) {
     const Datagram datagram = joined(record(20, 0, {1}), record(22, 1, Datagram(40, 0xaa)));
     RecordWalk walk(datagram);
