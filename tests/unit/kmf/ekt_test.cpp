@@ -75,6 +75,20 @@ TEST(Ekt, ADoubleConferenceRefusesAnEndpointWithoutIt) {
     }
 }
 
+TEST(Ekt, AConferenceThatDoesNotRequireItLetsInWhoHasNoneAndSendsThatOneNothing) {
+    World world({.edit = [](auto&, auto& conferences) { conferences[0].require_ekt = false; }});
+    auto& alice = world.join(1, world.alice, {.ekt = {}, .takes_over = false});
+    ASSERT_TRUE(world.run_until_established(alice));
+    world.join(2, world.bob);
+    ASSERT_TRUE(run_until_shared(world, {2}));
+    EXPECT_EQ(world.kmf->ekt_of(world.conference)->members(), 1u);
+    world.run_for(50ms);
+    EXPECT_EQ(world.tally().ekt.delivered, 1u);
+    EXPECT_TRUE(alice.is_established()) << "OpenSSL alone is content";
+    world.reload({});
+    EXPECT_EQ(world.tally().put_out, 1u) << "required after all";
+}
+
 TEST(Ekt, APlainConferenceNeitherNegotiatesNorSendsIt) {
     World world(srtp::Profile::aead_aes_128_gcm);
     auto& alice = world.join(1, world.alice, {.profiles = {srtp::Profile::aead_aes_128_gcm}});

@@ -213,6 +213,7 @@ TEST(StateRecords, ComeBackAsTheyWere) {
     saved.admitted.conference = conference_id(2);
     saved.admitted.endpoint.fill(3);
     saved.admitted.profile = srtp::Profile::double_aes_256_gcm;
+    saved.admitted.has_ekt = true;
     saved.admitted.tls_id = kAliceTlsId;
     saved.connection = tunnel::SecretBytes(std::vector<std::uint8_t>{4, 5, 6});
     kmf::SavedKeys keys;
@@ -235,6 +236,7 @@ TEST(StateRecords, ComeBackAsTheyWere) {
     EXPECT_EQ(one.profiles, (std::vector<std::uint16_t>{9, 10}));
     EXPECT_EQ(one.admitted.conference, conference_id(2));
     EXPECT_EQ(one.admitted.profile, srtp::Profile::double_aes_256_gcm);
+    EXPECT_TRUE(one.admitted.has_ekt);
     EXPECT_EQ(one.admitted.tls_id, kAliceTlsId);
     EXPECT_EQ(to_hex(one.connection.bytes()), "040506");
     const auto& other = state.conferences.at(conference_id(2));
