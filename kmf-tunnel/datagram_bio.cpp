@@ -7,6 +7,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "kmf-tunnel/record.h"
+
 namespace mdd::tunnel {
 namespace {
 
@@ -17,6 +19,10 @@ DatagramPort& port_of(BIO* bio) {
 int read_datagram(BIO* bio, char* buffer, int size_bytes) {
     DatagramPort& port = port_of(bio);
     BIO_clear_retry_flags(bio);
+    if (port.has_datagram && has_impossible_record(port.in)) {
+        ++port.impossible;
+        port.withdraw();
+    }
     if (!port.has_datagram || size_bytes <= 0) {
         BIO_set_retry_read(bio);
         return -1;

@@ -6,6 +6,7 @@
 #include <openssl/bio.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 
 #include "dataplane/srtp/bytes.h"
@@ -31,6 +32,7 @@ struct DatagramPort {
     std::size_t mtu_bytes = kHandshakeMtuBytes;
     srtp::Bytes in;
     bool has_datagram = false;
+    std::uint64_t impossible = 0;  // datagrams kept from OpenSSL, see has_impossible_record()
 
     void offer(srtp::Bytes datagram) {
         in = datagram;
@@ -43,7 +45,8 @@ struct DatagramPort {
 };
 
 // A BIO over `port`, which must outlive it. A read takes the whole offered datagram (cut to the
-// reader's buffer, as recv does) or asks for a retry. Throws std::runtime_error when OpenSSL is out
+// reader's buffer, as recv does) or asks for a retry; a datagram with an impossible record is
+// counted and left out. Throws std::runtime_error when OpenSSL is out
 // of memory.
 BioPtr make_datagram_bio(DatagramPort& port);
 

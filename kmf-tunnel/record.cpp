@@ -15,8 +15,9 @@ bool is_dtls_version(const std::uint8_t* p) {
     return p[0] == 0xfe && (p[1] == 0xff || p[1] == 0xfd);
 }
 
-bool is_content_type(std::uint8_t type) {
-    return (type >= 20 && type <= 23) || type == static_cast<std::uint8_t>(ContentType::ack);
+bool is_known_type(std::uint8_t type, std::uint16_t epoch) {
+    if (type == static_cast<std::uint8_t>(ContentType::ack)) return epoch > 0;
+    return type >= 20 && type <= 23;
 }
 
 std::optional<Record> first_if_client_hello(srtp::Bytes datagram) {
@@ -42,13 +43,15 @@ std::optional<Record> RecordWalk::next() {
     if (rest_.size() < kRecordHeaderBytes) return std::nullopt;
     const std::uint8_t* header = rest_.data();
     const std::size_t whole_bytes = kRecordHeaderBytes + srtp::load_be16(header + 11);
-    if (!is_content_type(header[0]) || !is_dtls_version(header + 1) || whole_bytes > rest_.size())
+    const std::uint16_t epoch = srtp::load_be16(header + 3);
+    if (!is_known_type(header[0], epoch) || !is_dtls_version(header + 1) ||
+        whole_bytes > rest_.size())
         return std::nullopt;
     const std::uint64_t sequence =
         static_cast<std::uint64_t>(srtp::load_be16(header + 5)) << 32 | srtp::load_be32(header + 7);
     const srtp::Bytes whole = rest_.first(whole_bytes);
     rest_ = rest_.subspan(whole_bytes);
-    return Record{static_cast<ContentType>(header[0]), srtp::load_be16(header + 3), sequence,
+    return Record{static_cast<ContentType>(header[0]), epoch, sequence,
                   whole.subspan(kRecordHeaderBytes), whole};
 }
 
@@ -81,6 +84,13 @@ bool has_protected_handshake(srtp::Bytes datagram) {
     return any_record(datagram, [](const Record& record) {
         return record.type == ContentType::handshake && record.epoch >= 1;
     });
+}
+
+bool has_impossible_record(srtp::Bytes datagram) {
+    RecordWalk walk(datagram);
+    while (const auto record = walk.next())
+        if (record->epoch >= 1 && record->fragment.size() < kGcmRecordOverheadBytes) return true;
+    return false;
 }
 
 }  // namespace mdd::tunnel

@@ -18,7 +18,7 @@ enum class ContentType : std::uint8_t {
     alert = 21,
     handshake = 22,
     application_data = 23,
-    ack = 26,  // RFC 9147 §7, which RFC 8870 uses under DTLS 1.2 as well
+    ack = 26,  // RFC 9147, which RFC 8870 brings to DTLS 1.2; protected only
 };
 
 // One record of a datagram; `whole` is header and fragment, borrowed from the datagram.
@@ -31,8 +31,8 @@ struct Record {
 };
 
 // Walks a datagram: each call to next() gives a record, or nullopt at the end and at the first
-// malformed header (type none of ContentType, version not DTLS, length past the end). well_formed()
-// after the walk tells which it was.
+// malformed header (a type that is not known or, for ack, not protected; version not DTLS; length
+// past the end). well_formed() after the walk tells which it was.
 class RecordWalk {
   public:
     explicit RecordWalk(srtp::Bytes datagram) : rest_(datagram) {}
@@ -61,5 +61,12 @@ std::optional<std::array<std::uint8_t, 32>> client_hello_random(srtp::Bytes data
 // A well-formed datagram with a handshake record of epoch 1 or above: from a DTLS 1.2 server, its
 // Finished.
 bool has_protected_handshake(srtp::Bytes datagram);
+
+// Explicit nonce and tag of an AES-GCM record (RFC 5288 §3): what each one is longer than.
+inline constexpr std::size_t kGcmRecordOverheadBytes = 8 + 16;
+
+// Some record of the walk is protected and too short for AES-GCM. No peer makes one, and anybody
+// can; releases of OpenSSL 3.0 take it for an internal error and end the association.
+bool has_impossible_record(srtp::Bytes datagram);
 
 }  // namespace mdd::tunnel

@@ -47,6 +47,8 @@ class Secure {
     // Datagrams to transmit, oldest first.
     std::optional<std::vector<std::uint8_t>> next_datagram();
 
+    // Datagrams that were kept from OpenSSL, see has_impossible_record().
+    std::uint64_t impossible() const { return port_.impossible; }
     State state() const { return state_; }
     // Why it is down, unless shutdown() was called.
     const std::optional<Down>& failure() const { return failure_; }

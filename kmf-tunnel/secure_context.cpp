@@ -104,7 +104,7 @@ bool set_datagram_policy(SSL_CTX* context) {
     SSL_CTX_set_cookie_verify_cb(context, verify_cookie);
     return SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(context, DTLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1;
+           SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM") == 1;
 }
 
 bool set_stream_policy(SSL_CTX* context) {

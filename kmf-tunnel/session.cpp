@@ -38,6 +38,7 @@ SessionCounters& SessionCounters::operator+=(const SessionCounters& other) {
     messages_out += other.messages_out;
     oversize += other.oversize;
     unencodable += other.unencodable;
+    impossible += other.impossible;
     not_in_dialect += other.not_in_dialect;
     queue_full += other.queue_full;
     skipped += other.skipped;
@@ -69,6 +70,7 @@ void Session::on_datagram(TimePoint now, srtp::Bytes datagram, srtp::Bytes peer)
     std::vector<Message> messages;
     secure_->on_datagram(datagram, peer,
                          [&](srtp::Bytes plaintext) { on_record(now, plaintext, messages); });
+    counters_.impossible = secure_->impossible();
     if (was_listening && !is_listening()) handshake_until_ = now + config_.handshake_timeout;
     if (!was_up) note_up(now);
     for (Message& message : messages) on_message(now, std::move(message));

@@ -71,6 +71,7 @@ struct SessionCounters {
     std::uint64_t skipped = 0;         // rfc9185: messages of types that are not assigned yet
     std::uint64_t probes = 0;
     std::uint64_t echoes = 0;
+    std::uint64_t impossible = 0;    // datagrams with a record that no peer can have made
     std::uint64_t stray_echoes = 0;  // MDD: a keepalive with a nonce that is not outstanding
     std::array<std::uint64_t, kDecodeReasons> refused{};  // dropped messages, by DecodeReason
 

@@ -153,7 +153,7 @@ void StreamConnection::receive_all() {
 void StreamConnection::note_lost(const error_code& error) {
     if (error != boost::asio::error::eof) ++counters_.receive_failed;
     is_connected_ = false;
-    session_.on_end(end_of_stream(error));
+    session_.on_end(end_of_stream(why_lost_ ? why_lost_ : error));
 }
 
 void StreamConnection::flush() {
@@ -166,7 +166,9 @@ void StreamConnection::flush() {
             await_room();
         } else if (error) {
             ++counters_.send_failed;
-            // What the peer said before it went, an alert perhaps, is still to be read.
+            // What the peer said before it went, an alert perhaps, is still to be read; the end of
+            // that comes without the reason, which is known here only.
+            why_lost_ = error;
             break;
         }
         session_.taken(size_bytes);

@@ -55,6 +55,7 @@ class StreamConnection : public Connection, public std::enable_shared_from_this<
     bool is_connected_ = false;  // the socket takes bytes
     bool awaits_room_ = false;
     bool said_goodbye_ = false;
+    boost::system::error_code why_lost_;  // as the last write told it
     std::array<std::uint8_t, 65536> bytes_;
 };
 

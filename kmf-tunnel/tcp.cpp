@@ -22,6 +22,7 @@ void set(int socket, int level, int name, int value, boost::system::error_code& 
 void prepare_tunnel_socket(boost::asio::ip::tcp::socket& socket, Milliseconds peer_timeout,
                            boost::system::error_code& error) {
     socket.non_blocking(true, error);
+    if (error) return;
     const int native = socket.native_handle();
     const int timeout_ms = static_cast<int>(peer_timeout.count());
     set(native, IPPROTO_TCP, TCP_NODELAY, 1, error);

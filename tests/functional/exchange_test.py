@@ -32,7 +32,7 @@ class Exchange256(LabTest):
 
 
 class Joining(LabTest):
-    def test_a_late_joiner_hears_from_its_first_packet(self):
+    def test_a_late_joiner_hears_from_the_first_packet_under_its_first_ekt_key(self):
         self.start_servers()
         for name in "AB":
             self.join(name, stream(name))
@@ -43,4 +43,5 @@ class Joining(LabTest):
         for name in "AB":
             self.assert_hears_all(results, name, late.name)
             self.assert_hears_all(results, late.name, name)
-        self.assertEqual(results.reports["C"]["rtp"]["e2e_no_key"], 0)
+        spis = {name: one["ekt"]["spis"] for name, one in results.reports.items()}
+        self.assertEqual((spis["A"][2], spis["B"][1]), (spis["C"][0],) * 2, "each joining brings everybody a new key")

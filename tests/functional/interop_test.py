@@ -1,4 +1,4 @@
-"""DTLS clients that are not ours, through mdd and the tunnel: their exported keys are those that mdd was given."""
+"""DTLS clients that are not ours, through mdd and both tunnels: their exported keys are those that mdd was given."""
 import hashlib
 import os
 import re
@@ -7,20 +7,29 @@ import subprocess
 import unittest
 
 from lab import BUILD, HERE, MDD_MEDIA, PLACES, LabTest
+from scene import PROFILE, PROTOCOLS
 
 GO_SOURCES = "/usr/share/gocode"
 PION = os.path.join(GO_SOURCES, "src/github.com/pion/dtls/v2")
-KEYS_BYTES = 56  # two 16-byte keys, two 12-byte salts
+WERIFT = os.path.join(HERE, "werift_client")
+PLAIN, DOUBLE = "SRTP_AEAD_AES_128_GCM", PROFILE
+NUMBERS = {PLAIN: 7, DOUBLE: 9}
+# Where mdd's share lies in the exported bytes: client key, server key, client salt, server salt. Of a double profile
+# it is the second half of each (RFC 8723 section 3).
+HOP_PARTS = {PLAIN: ((0, 16), (16, 32), (32, 44), (44, 56)), DOUBLE: ((16, 32), (48, 64), (76, 88), (100, 112))}
 KEYS_LOGGED = re.compile(r"keys_sha256=([0-9a-f]{64})")
 
 
 class ForeignClient(LabTest):
-    profile = "SRTP_AEAD_AES_128_GCM"
+    """Base: one client, one handshake. None of these clients sends an external_session_id."""
 
     def setUp(self):
         super().setUp()
-        self.edit("kmf.toml", f'profile = "{self.profile}"', f'profile = "{self.profile}"\nallow_plain = true')
-        self.edit("mdd.toml", "[media]\n", "[media]\nallow_plain = true\n")
+        profile = f'profile = "{self.profile}"'
+        self.edit("kmf.toml", profile, f"{profile}\nrequire_tls_id = false")
+        if self.profile == PLAIN:
+            self.edit("kmf.toml", profile, f"{profile}\nallow_plain = true")
+            self.edit("mdd.toml", "[media]\n", "[media]\nallow_plain = true\n")
         self.start_servers()
 
     def files(self):
@@ -28,27 +37,52 @@ class ForeignClient(LabTest):
 
     def judge(self, exported):
         """Ends; holds the exported bytes against the hashes that audit builds log, and looks for them elsewhere."""
-        self.assertEqual(len(exported), KEYS_BYTES)
+        parts = HOP_PARTS[self.profile]
+        self.assertEqual(len(exported), parts[-1][1])
         results = self.end()
         self.assertEqual(results.totals["handshakes"], 1)
         self.assertEqual(results.kmf["handshakes"]["completed"], 1)
         self.assertIn(f"endpoint A keyed with {self.profile}", self.log_of_mdd())
+        hop = [exported[start:end] for start, end in parts]
         for program in (self.mdd, self.kmf):
             said = (program.output() + program.errors()).lower()
-            for key in (exported[:16], exported[16:32], exported[32:44], exported[44:]):
+            for key in hop:
                 self.assertNotIn(key.hex(), said)
         logged = [KEYS_LOGGED.findall(program.errors()) for program in (self.mdd, self.kmf)]
         if not any(logged):
             self.skipTest("the handshake passed; hashes of keys to compare are only logged by builds with -Daudit=true")
-        digest = hashlib.sha256(exported).hexdigest()
+        digest = hashlib.sha256(b"".join(hop)).hexdigest()
         self.assertEqual(logged, [[digest], [digest]])
+
+    def run_client(self, name, command, *more):
+        """A client that prints the exported bytes in hex and ends."""
+        client = self.bed.start(name, *command, "%s:%d" % MDD_MEDIA, PLACES["A"].bind, *self.files(),
+                                self.scene.pki.fingerprint("kmf-endpoints"), *more, namespace="A")
+        self.assertEqual(client.wait(20), 0, client.errors())
+        return bytes.fromhex(client.output().strip())
+
+
+class Werift(ForeignClient):
+    """A client that shares no code with ours and speaks Double's DTLS part."""
+
+    profile = DOUBLE
+
+    @unittest.skipUnless(shutil.which("node"), "Node.js is missing (Debian package nodejs)")
+    @unittest.skipUnless(os.path.isdir(os.path.join(WERIFT, "node_modules")),
+                         "werift is missing (tools/setup check brings it where npm is installed)")
+    def test_a_werift_client_exports_the_keys_that_the_tunnel_carried(self):
+        self.judge(self.run_client("werift", ("node", os.path.join(WERIFT, "main.js")), NUMBERS[self.profile]))
+
+
+class Plain(Werift):
+    profile = PLAIN
 
     def test_an_openssl_client_exports_the_keys_that_the_tunnel_carried(self):
         cert, key = self.files()
         client = self.bed.start(
             "s_client", "openssl", "s_client", "-dtls1_2", "-connect", "%s:%d" % MDD_MEDIA, "-bind", PLACES["A"].bind,
-            "-use_srtp", self.profile, "-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen", KEYS_BYTES,
-            "-cert", cert, "-key", key, namespace="A")
+            "-use_srtp", self.profile, "-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen",
+            HOP_PARTS[PLAIN][-1][1], "-cert", cert, "-key", key, namespace="A")
         self.assertEqual(client.wait(20), 0, client.errors())
         said = client.output()
         self.assertIn(f"SRTP Extension negotiated, profile={self.profile}", said)
@@ -63,7 +97,12 @@ class ForeignClient(LabTest):
             text=True, check=False, env={**os.environ, "GO111MODULE": "off", "GOPATH": GO_SOURCES, "CGO_ENABLED": "0",
                                          "GOFLAGS": "", "GOCACHE": os.path.join(BUILD, "go-cache")})
         self.assertEqual(built.returncode, 0, built.stderr)
-        client = self.bed.start("pion", program, "%s:%d" % MDD_MEDIA, PLACES["A"].bind, *self.files(),
-                                self.scene.pki.fingerprint("kmf-endpoints"), namespace="A")
-        self.assertEqual(client.wait(20), 0, client.errors())
-        self.judge(bytes.fromhex(client.output().strip()))
+        self.judge(self.run_client("pion", [program]))
+
+
+class WeriftRfc9185(Werift):
+    protocol = PROTOCOLS[1]
+
+
+class PlainRfc9185(Plain):
+    protocol = PROTOCOLS[1]

@@ -1,7 +1,7 @@
 """What happens to media and to joining when the KMF dies, and when it is not the right one."""
 import time
 
-from lab import LabTest, stream
+from lab import PLACES, LabTest, stream
 from pki import Pki
 
 
@@ -79,3 +79,29 @@ class UnknownEndpoint(LabTest):
         self.assertNotIn("10.9.0.13:40000",
                          [row["recipient"] for row in results.audit["recipients"] if row["rtp"] + row["srtcp"]])
         self.assert_hears_all(results, "A", "B")
+
+
+class WrongTlsId(LabTest):
+    def refused(self):
+        """Starts everything and an endpoint that is to get no keys; returns its report and the results."""
+        self.start_servers()
+        peer = self.launch("A", stream("A"))
+        self.assertEqual(peer.child.wait(15), 1)
+        peer.ended = True
+        results = self.end()
+        report = peer.report()
+        self.assertFalse(report["keyed"])
+        self.assertEqual(report["ekt"]["keys_from_kmf"] + report["rtp"]["sent"] + report["rtcp"]["sent"], 0)
+        self.assertEqual(results.totals["handshakes"], 0)
+        return report, results
+
+    def test_an_endpoint_takes_no_keys_from_a_kmf_with_another_tls_id(self):
+        self.scene.kmf_tls_id = "not-the-one-of-the-kmf"
+        report, _ = self.refused()
+        self.assertIn("external_session_id is not the tls-id", report["dtls"]["failure"])
+
+    def test_a_kmf_gives_no_keys_to_an_endpoint_with_another_tls_id(self):
+        self.edit("kmf.toml", PLACES["A"].tls_id, "not-the-one-of-A-but-good")
+        report, results = self.refused()
+        self.assertIn("alert", report["dtls"]["failure"])
+        self.assertEqual(results.kmf["handshakes"]["refused"]["wrong_tls_id"], 1)

@@ -11,10 +11,11 @@ import signal
 import socket
 import struct
 import sys
-import time
 
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_STATISTICS = 263, 6
+SO_TIMESTAMPNS = 35
+TIMESPEC = struct.Struct("@qq")
 PCAP_HEADER = struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
 INTERFACE_GONE = (errno.ENETDOWN, errno.ENODEV, errno.ENXIO)
 
@@ -32,9 +33,10 @@ def record(sock, file):
     frames = 0
     try:
         while True:
-            frame = sock.recv(65535)
-            now = time.time_ns() // 1000
-            file.write(struct.pack("=IIII", now // 1_000_000, now % 1_000_000, len(frame), len(frame)) + frame)
+            # The kernel's time: this process may get its turn late.
+            frame, ancillary, _, _ = sock.recvmsg(65535, 64)
+            seconds, nanoseconds = TIMESPEC.unpack(ancillary[0][2])
+            file.write(struct.pack("=IIII", seconds, nanoseconds // 1000, len(frame), len(frame)) + frame)
             frames += 1
     except Stop:
         return frames
@@ -53,6 +55,7 @@ def main(arguments):
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as sock, \
             open(path, "wb") as file:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         sock.bind((interface, 0))
         file.write(PCAP_HEADER)
         print(json.dumps({"recording": interface}), flush=True)

@@ -97,6 +97,10 @@ TestCertificate TestPki::issue_expired(const std::string& common_name) {
     return write(common_name, false, -2 * kHourS, -kHourS);
 }
 
+TestCertificate TestPki::issue_not_yet_valid(const std::string& common_name) {
+    return write(common_name, false, kHourS, kDayS);
+}
+
 TestCertificate TestPki::self_signed(const std::string& common_name) {
     return write(common_name, true, -kHourS, kDayS);
 }

@@ -34,6 +34,8 @@ class TestPki {
     TestCertificate issue(const std::string& common_name);
     // The same, but its validity ended an hour ago.
     TestCertificate issue_expired(const std::string& common_name);
+    // The same, but its validity begins in an hour.
+    TestCertificate issue_not_yet_valid(const std::string& common_name);
     // Self-signed: what a DTLS-SRTP endpoint uses.
     TestCertificate self_signed(const std::string& common_name);
     // Credentials for one end: a fresh leaf under this authority, believing this authority.

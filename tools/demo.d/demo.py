@@ -15,14 +15,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 AUDIT_FOLDER = os.path.join(HERE, "..", "..", "tests", "functional")
 sys.path.insert(0, AUDIT_FOLDER)
 
+import flow  # noqa: E402
 import media  # noqa: E402
 import picture  # noqa: E402
 import report  # noqa: E402
+import sequence  # noqa: E402
 import wire_audit  # noqa: E402
 from bed import Bed, BedError, run, wait_until  # noqa: E402
 from pki import Pki  # noqa: E402
-from scene import (ENDPOINT_PORT, ENDPOINTS, MDD_MEDIA, PROFILE, RECEIVERS, RTP_IN_PORTS, RTP_OUT_PORT,  # noqa: E402
-                   SENDER, TAP, Scene)
+from scene import (ENDPOINT_PORT, ENDPOINTS, MDD_MEDIA, PROFILE, PROTOCOLS, RECEIVERS, RTP_IN_PORTS,  # noqa: E402
+                   RTP_OUT_PORT, SENDER, TAP, Scene)
 
 # ffmpeg's sinks give up after this long without a packet; also how the end of the clip is noticed.
 SILENCE_SECONDS = 2
@@ -53,7 +55,7 @@ def start_network(bed):
 def start_servers(bed, scene):
     """KMF, mdd with its tap on the switch, and the capture; returns (mdd, capture)."""
     say("starting the KMF and mdd")
-    kmf = bed.start("kmf", *scene.kmf_command(), namespace="kmf")
+    kmf = bed.start("kmf", *scene.kmf_command(), "--trace", scene.path("kmf.trace"), namespace="kmf")
     kmf.wait_for_output("listening on", 10)
     mdd = bed.start("mdd", *scene.mdd_command(), namespace="mdd", environment={"RUNTIME_DIRECTORY": scene.folder})
     mdd.wait_for_output("is ready", 20)
@@ -66,11 +68,13 @@ def start_servers(bed, scene):
 
 
 def start_endpoints(bed, scene):
-    """Starts the endpoints and waits until each has finished its handshake."""
-    say("three endpoints shake hands with the KMF, through mdd and the tunnel")
-    children = {one: bed.start(one.name, *scene.endpoint_command(one), namespace=one.name) for one in ENDPOINTS}
-    for child in children.values():
+    """Starts the endpoints one after another, each when the one before it has the conference's EKT key."""
+    say("three endpoints shake hands with the KMF, through mdd and the tunnel, one after another")
+    children = {}
+    for one in ENDPOINTS:
+        child = children[one] = bed.start(one.name, *scene.endpoint_command(one), namespace=one.name)
         child.wait_for_output("keyed ", 20)
+        child.wait_for_output("ekt spi=", 20)
     return children
 
 
@@ -157,7 +161,8 @@ def make_report(scene, clip, seconds, captured):
         "mdd_version": mdd["mdd_version"], "seconds": seconds, "conferences": 1, "endpoints": len(ENDPOINTS),
         "handshakes": sum(each["keyed"] for each in own.values()), "profile": PROFILE,
         "rtp": {"sent": total["sent"], "forwarded": mdd["rtp"]["forwarded"], "received": total["received"],
-                "lost": sum(report.lost(sent, traces[one].received, traces[one].keyed) for one in RECEIVERS),
+                "lost": sum(report.lost(sent, traces[one].received, report.hears_since(traces[SENDER], traces[one]))
+                            for one in RECEIVERS),
                 **{name: total[name] for name in ("hbh_failed", "e2e_failed", "e2e_no_key")}},
         "rtcp": {name: sum(each["rtcp"][name] for each in own.values()) for name in ("sent", "received")},
         "media": judge_media(scene, clip),
@@ -177,6 +182,30 @@ def payloads_on_the_wire(scene, ssrc, skip):
     packets = [payload for source, to, payload in filter(None, datagrams)
                if source == MDD_MEDIA and to == target and payload[8:12] == ssrc.to_bytes(4, "big")]
     return b"".join(packet[12:] for packet in packets[skip:])
+
+
+def steps_of(scene):
+    """Every step of the set-up in the order of time, until the last endpoint has heard the first packet."""
+    offset_us = (time.time_ns() - time.monotonic_ns()) / 1000
+    media_side = flow.MediaSide(scene.path("wire.pcap"), MDD_MEDIA, ENDPOINTS)
+    tunnel = flow.tunnel_steps(scene.path("kmf.trace"), media_side, offset_us)
+    with open(scene.path("mdd.err"), encoding="utf-8") as log:
+        steps = media_side.steps + tunnel + flow.mdd_steps(log.read(), tunnel)
+    for one in ENDPOINTS:
+        steps += flow.key_steps(scene.path(f"{one.name}.trace"), one.name, offset_us)
+    media_steps = flow.media_steps(media_side, {media.VIDEO.ssrc: SENDER.name})
+    # What comes behind the first packets to all receivers is no set-up: the endpoints take their leave.
+    end_us = max(step.at_us for step in media_steps)
+    return sorted((step for step in steps + media_steps if step.at_us <= end_us), key=lambda step: step.at_us)
+
+
+def draw_sequence(steps, protocol, folder):
+    """The set-up as a sequence diagram in `folder`, as SVG and PNG; returns the PNG's path."""
+    svg, png = (os.path.join(folder, f"sequence.{ending}") for ending in ("svg", "png"))
+    title = f"How three participants get their keys ({protocol} tunnel)"
+    sequence.draw(svg, title, (*(one.name for one in ENDPOINTS), flow.MDD, flow.KMF), steps, steps[0].at_us)
+    run(*media.FFMPEG, "-i", svg, png)
+    return png
 
 
 def draw(scene, clip, seconds, found, traces, folder):
@@ -213,7 +242,8 @@ def demo(arguments):
     say("encoding the clip")
     clip = os.path.join(scene_folder, "clip.mkv")
     media.encode_clip(clip, arguments.seconds)
-    scene = Scene(scene_folder, arguments.programs, Pki(os.path.join(scene_folder, "pki")))
+    scene = Scene(scene_folder, arguments.programs, Pki(os.path.join(scene_folder, "pki")),
+                  protocol=arguments.protocol)
     with Bed(scene_folder) as bed:
         start_network(bed)
         mdd, capture = start_servers(bed, scene)
@@ -221,14 +251,21 @@ def demo(arguments):
         play(bed, scene, clip, arguments.seconds, endpoints[SENDER])
         captured = end_servers(mdd, capture, endpoints)
         found, traces = make_report(scene, clip, arguments.seconds, captured)
-        png = draw(scene, clip, arguments.seconds, found, traces, arguments.folder)
+        steps = steps_of(scene)
+        found["protocol"] = arguments.protocol
+        found["set_up"] = [step.as_dict(steps[0].at_us) for step in steps]
+        pictures = [draw(scene, clip, arguments.seconds, found, traces, arguments.folder),
+                    draw_sequence(steps, arguments.protocol, arguments.folder)]
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(found, file, indent=2)
             file.write("\n")
     print(f"\nmdd {found['mdd_version']}: three participants, {arguments.seconds:g} s of real media")
     print("\n".join(report.in_words(found, {one.name: len(traces[one].received) for one in RECEIVERS})))
-    print(f"  {'picture':<13} {os.path.relpath(png, arguments.shown_from)}")
+    for number, line in enumerate(flow.summary(steps, [one.name for one in ENDPOINTS])):
+        print(f"  {'keys' if number == 0 else '':<13} {line}")
+    for name, path in zip(("picture", "set-up"), pictures):
+        print(f"  {name:<13} {os.path.relpath(path, arguments.shown_from)}")
     return report.shortfalls(found)
 
 
@@ -236,12 +273,10 @@ def parse_arguments():
     parser = wire_audit.Arguments(prog="tools/demo", description="The whole chain with real media, and a report.")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
     parser.add_argument("--seconds", type=float, default=10, metavar="N", help="length of the clip, 2 to 600 (10)")
-    parser.add_argument("--protocol", choices=("dtls-v1", "rfc9185"), default="dtls-v1", help="tunnel dialect")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default=PROTOCOLS[0], help="tunnel dialect")
     for name in ("--folder", "--programs", "--shown-from"):
         parser.add_argument(name, required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.protocol == "rfc9185":
-        parser.error("the tunnel of RFC 9185 comes in a later version; use --protocol dtls-v1")
     if not 2 <= arguments.seconds <= 600:
         parser.error("--seconds must be from 2 to 600")
     return arguments

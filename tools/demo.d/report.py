@@ -7,10 +7,10 @@ import math
 
 
 class Trace:
-    """One endpoint's trace file: what it sent, what it received, and since when it had keys."""
+    """One endpoint's trace file: what it sent, what it received, since when it had keys, and each EKT key's coming."""
 
     def __init__(self):
-        self.sent, self.received, self.keyed = {}, {}, math.inf
+        self.sent, self.received, self.keyed, self.ekt = {}, {}, math.inf, {}
 
 
 def read_trace(path):
@@ -25,7 +25,18 @@ def read_trace(path):
                 trace.received[int(fields[0]), int(fields[1])] = int(fields[3]) / 1000
             elif kind == "keyed":
                 trace.keyed = min(trace.keyed, int(fields[0]) / 1000)
+            elif kind == "ekt":
+                trace.ekt.setdefault(int(fields[0]), int(fields[1]) / 1000)
     return trace
+
+
+def hears_since(sender, receiver):
+    """Since when a receiver is to hear a sender: both have changed over to the EKT key that the receiver began with.
+
+    What is sent under earlier keys than those of its time is closed to a joiner.
+    """
+    changed_over = sender.ekt.get(next(iter(receiver.ekt)), 0) if receiver.ekt else 0
+    return max(receiver.keyed, changed_over)
 
 
 def percentile(values, share):
@@ -39,9 +50,9 @@ def latencies(sent, received):
     return [at - sent[packet] for packet, at in received.items() if packet in sent]
 
 
-def lost(sent, received, keyed_since):
-    """How many packets were sent after the receiver had its keys and never reached it."""
-    return sum(1 for packet, at in sent.items() if at >= keyed_since and packet not in received)
+def lost(sent, received, heard_since):
+    """How many packets were sent from some time on and never reached the receiver."""
+    return sum(1 for packet, at in sent.items() if at >= heard_since and packet not in received)
 
 
 def per_second(start, seconds, times):

@@ -7,6 +7,7 @@ import media
 
 CONFERENCE = "c0c1c2c3-c4c5-c6c7-c8c9-cacbcccdcecf"
 PROFILE = "DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM"
+PROTOCOLS = ("dtls-v1", "rfc9185")
 KMF_TUNNEL, MDD_TUNNEL = "10.8.0.1", "10.8.0.2"
 MDD_MEDIA = ("10.9.0.2", 5004)
 TAP = "dtap0"
@@ -20,6 +21,7 @@ class Endpoint:
 
     def __init__(self, name, address, sends):
         self.name, self.address, self.sends = name, address, sends
+        self.tls_id = f"{name}-{secrets.token_hex(16)}"
 
     @property
     def bind(self):
@@ -33,17 +35,17 @@ SENDER, RECEIVERS = ENDPOINTS[0], ENDPOINTS[1:]
 class Scene:
     """Files of one run in `folder`; `programs` is the build directory."""
 
-    def __init__(self, folder, programs, pki, profile=PROFILE, workers=1):
+    def __init__(self, folder, programs, pki, profile=PROFILE, workers=1, protocol=PROTOCOLS[0]):
         self.folder, self.programs, self.pki = folder, programs, pki
-        self.profile, self.workers = profile, workers
+        self.profile, self.workers, self.protocol = profile, workers, protocol
+        self.kmf_tls_id = f"kmf-{secrets.token_hex(16)}"
         for name in ("mdd", "kmf"):
             pki.signed(name)
         for name in ("kmf-endpoints", *(endpoint.name for endpoint in ENDPOINTS)):
             pki.self_signed(name)
+        self._write("kmf.key", secrets.token_hex(32) + "\n")
         self._write("kmf.toml", self._kmf_toml())
         self._write("mdd.toml", self._mdd_toml())
-        self._write("ekt.toml", f'spi = 1\nttl = 86400\nkey = "{secrets.token_hex(self._ekt_key_bytes())}"\n'
-                                f'salt = "{secrets.token_hex(12)}"\n')
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -53,14 +55,16 @@ class Scene:
         with open(private, "w", encoding="utf-8") as file:
             file.write(text)
 
-    def _ekt_key_bytes(self):
-        return 32 if "256" in self.profile else 16
-
     def _kmf_toml(self):
         pki = self.pki
-        members = ",\n".join(f'  {{ id = "{one.name}", fingerprint_sha256 = "{pki.fingerprint(one.name)}" }}'
-                             for one in ENDPOINTS)
+        members = ",\n".join(f'  {{ id = "{one.name}", fingerprint_sha256 = "{pki.fingerprint(one.name)}", '
+                             f'tls_id = "{one.tls_id}" }}' for one in ENDPOINTS)
         return f"""listen = "{KMF_TUNNEL}:4433"
+protocols = ["{self.protocol}"]
+
+[state]
+file = "{self.path('kmf.state')}"
+key_file = "{self.path('kmf.key')}"
 
 [tunnel_tls]
 cert = "{pki.cert('kmf')}"
@@ -78,6 +82,7 @@ fingerprint_sha256 = "{pki.fingerprint('mdd')}"
 [[conference]]
 id = "{CONFERENCE}"
 profile = "{self.profile}"
+tls_id = "{self.kmf_tls_id}"
 endpoints = [
 {members}
 ]
@@ -118,6 +123,7 @@ ca = "{pki.cert('ca')}"
 [[kmf]]
 name = "kmf"
 address = "{KMF_TUNNEL}:4433"
+protocol = "{self.protocol}"
 
 [[conference]]
 id = "{CONFERENCE}"
@@ -130,8 +136,8 @@ endpoints = [
     def _program(self, *place):
         return os.path.join(self.programs, *place)
 
-    def kmf_command(self):
-        return [self._program("tools", "mdd-kmf", "mdd-kmf"), "--config", self.path("kmf.toml")]
+    def kmf_command(self, config="kmf"):
+        return [self._program("tools", "mdd-kmf", "mdd-kmf"), "--config", self.path(f"{config}.toml")]
 
     def mdd_command(self):
         return [self._program("controlplane", "mdd"), "--config", self.path("mdd.toml"),
@@ -139,14 +145,11 @@ endpoints = [
 
     def client_command(self, endpoint, name, identity):
         """An endpoint without media: its outputs are called `name`, its certificate is that of `identity`."""
-        command = [self._program("tools", "mdd-endpoint", "mdd-endpoint"), "--mdd", "%s:%d" % MDD_MEDIA,
-                   "--bind", endpoint.bind, "--cert", self.pki.cert(identity), "--key", self.pki.key(identity),
-                   "--kmf-fingerprint", self.pki.fingerprint("kmf-endpoints"), "--profile", self.profile,
-                   "--json", self.path(f"{name}.json"), "--trace", self.path(f"{name}.trace"),
-                   "--cname", f"{endpoint.name}@demo"]
-        if self.profile.startswith("DOUBLE_"):
-            command += ["--ekt-key-file", self.path("ekt.toml")]
-        return command
+        return [self._program("tools", "mdd-endpoint", "mdd-endpoint"), "--mdd", "%s:%d" % MDD_MEDIA,
+                "--bind", endpoint.bind, "--cert", self.pki.cert(identity), "--key", self.pki.key(identity),
+                "--kmf-fingerprint", self.pki.fingerprint("kmf-endpoints"), "--profile", self.profile,
+                "--json", self.path(f"{name}.json"), "--trace", self.path(f"{name}.trace"),
+                "--cname", f"{endpoint.name}@demo", "--tls-id", endpoint.tls_id, "--kmf-tls-id", self.kmf_tls_id]
 
     def endpoint_command(self, endpoint):
         """An endpoint as a gateway for the demo's media."""

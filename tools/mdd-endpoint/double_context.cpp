@@ -1,7 +1,7 @@
 // The order of layers, and a counter for each way out.
 #include "tools/mdd-endpoint/double_context.h"
 
-#include <stdexcept>
+#include <algorithm>
 #include <utility>
 
 #include "tools/mdd-endpoint/ekt_tag.h"
@@ -15,23 +15,9 @@ constexpr std::size_t kSmallestDoubleBytes =
 
 }  // namespace
 
-DoubleContext::DoubleContext(srtp::Profile profile, std::optional<EktKey> key,
-                             Clock::time_point now)
-    : traits_(srtp::traits_of(profile)), key_(std::move(key)), started_(now) {
-    if (!traits_.is_double) {
-        key_.reset();
-        return;
-    }
-    if (!key_ || key_->key_bytes != traits_.hop_key_bytes)
-        throw std::runtime_error("a double profile needs an EKT key as long as its cipher key");
-    const auto inner = E2eSender::random_master_key(key_->key_bytes);
-    sender_.emplace(*key_, inner.first(key_->key_bytes));
-}
-
-DoubleContext::DoubleContext(srtp::Profile profile, EktKey key, srtp::Bytes inner_key,
-                             Clock::time_point now)
-    : DoubleContext(profile, std::optional<EktKey>(std::move(key)), now) {
-    sender_.emplace(*key_, inner_key);
+DoubleContext::DoubleContext(srtp::Profile profile, E2eSender::MakeKey make_key)
+    : traits_(srtp::traits_of(profile)) {
+    if (traits_.is_double) sender_.emplace(std::move(make_key));
 }
 
 void DoubleContext::install(const srtp::HopKeys& keys) {
@@ -39,9 +25,35 @@ void DoubleContext::install(const srtp::HopKeys& keys) {
     if (sender_) sender_->announce();
 }
 
+EktKeyring::Added DoubleContext::learn(EktKey key, Clock::time_point now,
+                                       std::vector<ReceivedRtp>& opened) {
+    const auto added = keyring_.add(std::move(key), now);
+    if (added == EktKeyring::Added::refused) ++ekt.keys_refused;
+    if (added != EktKeyring::Added::newest) return added;
+    ++ekt.keys_from_kmf;
+    sender_->use(keyring_.newest(now));
+    for (auto& [ssrc, stream] : remote_) retry_waiting(stream, now, opened);
+    return added;
+}
+
+void DoubleContext::leave() {
+    hop_ = HopContext();
+    keyring_.clear();
+    if (sender_) sender_->forget();
+    for (auto& [ssrc, stream] : remote_) {
+        stream.inner.drop_retired({});
+        rtp.e2e_no_key += std::exchange(stream.waiting, {}).size();
+    }
+}
+
+bool DoubleContext::can_send(Clock::time_point now) const {
+    return hop_.keyed() && (!sender_ || keyring_.newest(now) != nullptr);
+}
+
 bool DoubleContext::seal(Packet& packet, PacketIndex& index, Clock::time_point now) {
     if (!hop_.keyed()) return ++rtp.send_not_keyed, false;
-    if (expired(now)) return ++rtp.send_expired, false;
+    if (keyring_.expired(now)) return ++rtp.send_expired, false;
+    if (sender_ && !sender_->has_key()) return ++rtp.send_no_ekt_key, false;
     if (!rtp_layout(packet)) return ++rtp.send_malformed, false;
     const auto ssrc = rtp_ssrc(packet);
     if (sender_) {
@@ -63,7 +75,7 @@ std::vector<ReceivedRtp> DoubleContext::open(Packet datagram, Clock::time_point 
     std::vector<ReceivedRtp> out;
     if (!hop_.keyed()) {
         ++rtp.receive_not_keyed;
-    } else if (expired(now)) {
+    } else if (keyring_.expired(now)) {
         ++rtp.receive_expired;
     } else if (traits_.is_double) {
         open_double(std::move(datagram), now, out);
@@ -106,94 +118,137 @@ void DoubleContext::open_double(Packet datagram, Clock::time_point now,
     }
     // The tag is not authenticated by the hop, so nothing in it is looked at before the packet it
     // rides on verified.
-    Packet packet(datagram.begin(), datagram.end() - static_cast<std::ptrdiff_t>(tag->size_bytes));
-    if (const auto outcome = hop_.unprotect(packet, now); outcome != Crypto::ok)
+    const auto cut = datagram.end() - static_cast<std::ptrdiff_t>(tag->size_bytes);
+    Verified verified{{datagram.begin(), cut}, {}, now};
+    if (const auto outcome = hop_.unprotect(verified.packet, now); outcome != Crypto::ok)
         return count_hop(outcome);
-    const auto ssrc = rtp_ssrc(packet);
-    auto found = remote_.find(ssrc);
-    if (found == remote_.end()) {
-        if (remote_.size() >= kMaxRemoteStreams) {
-            ++rtp.ssrc_limit;
-            return;
-        }
-        found = remote_.emplace(ssrc, RemoteStream{E2eReceiver(*key_, ssrc), {}}).first;
-    }
-    auto& stream = found->second;
-    if (!note_tag(stream, *tag, packet)) return;
-    if (!stream.inner.has_key() && original_sequence(packet)) {
-        if (stream.waiting.size() >= kMaxWaitingPackets) {
-            ++rtp.e2e_no_key;
-            stream.waiting.erase(stream.waiting.begin());
-        }
-        stream.waiting.push_back({std::move(packet), now});
+    auto* stream = stream_of(rtp_ssrc(verified.packet));
+    if (stream == nullptr) {
+        ++rtp.ssrc_limit;
         return;
     }
-    for (auto& earlier : std::exchange(stream.waiting, {}))
-        open_inner(stream, earlier.packet, earlier.at, true, out);
-    open_inner(stream, packet, now, false, out);
-}
-
-// false: the packet is condemned with its tag.
-bool DoubleContext::note_tag(RemoteStream& stream, const EktTag& tag, const Packet& packet) {
-    if (tag.kind == EktTag::Kind::short_tag) ++ekt.short_;
-    if (tag.kind == EktTag::Kind::unknown_type) ++ekt.unknown_type;
-    if (tag.kind != EktTag::Kind::full) return true;
-    ++ekt.full;
-    const auto sequence = original_sequence(packet);
-    if (!sequence) return true;  // condemned when it is opened
-    using Learnt = E2eReceiver::Learnt;
-    switch (stream.inner.learn(tag, *sequence)) {
-        case Learnt::same:
-            return true;
-        case Learnt::new_key:
-            return ++ekt.keys_learnt, true;
-        case Learnt::stale_epoch:
-            return ++ekt.stale_epoch, true;
-        case Learnt::reused_key:
-            return ++ekt.reused_key, true;
-        case Learnt::ssrc_mismatch:
-            return ++ekt.ssrc_mismatch, true;
-        case Learnt::unknown_spi:
-            return ++ekt.unknown_spi, false;
-        case Learnt::unwrap_failed:
-            return ++ekt.bad, false;
-        case Learnt::wrong_key_length:
-            return ++ekt.wrong_key_length, false;
+    if (tag->kind == EktTag::Kind::short_tag) ++ekt.short_;
+    if (tag->kind == EktTag::Kind::unknown_type) ++ekt.unknown_type;
+    if (tag->kind == EktTag::Kind::full) {
+        ++ekt.full;
+        verified.full_tag.assign(cut, datagram.end());
     }
-    return true;
+    if (!settle(*stream, verified, false, now, out)) wait(*stream, std::move(verified));
 }
 
-void DoubleContext::open_inner(RemoteStream& stream, const Packet& packet, Clock::time_point at,
-                               bool waited, std::vector<ReceivedRtp>& out) {
+DoubleContext::RemoteStream* DoubleContext::stream_of(std::uint32_t ssrc) {
+    const auto found = remote_.find(ssrc);
+    if (found != remote_.end()) return &found->second;
+    if (remote_.size() >= kMaxRemoteStreams) return nullptr;
+    return &remote_.emplace(ssrc, RemoteStream{E2eReceiver(keyring_, ssrc), {}}).first->second;
+}
+
+DoubleContext::TagSays DoubleContext::note_tag(RemoteStream& stream, const Verified& verified,
+                                               Clock::time_point now) {
+    const auto sequence = original_sequence(verified.packet);
+    // Without a sequence the packet is condemned when it is opened.
+    if (verified.full_tag.empty() || !sequence) return TagSays::nothing_new;
+    const auto tag = parse_ekt_tag(verified.full_tag, 0);
+    using Learnt = E2eReceiver::Learnt;
+    switch (stream.inner.learn(*tag, *sequence, now)) {
+        case Learnt::same:
+            return TagSays::nothing_new;
+        case Learnt::new_key:
+            return ++ekt.keys_learnt, TagSays::new_key;
+        case Learnt::stale_epoch:
+            return ++ekt.stale_epoch, TagSays::nothing_new;
+        case Learnt::reused_key:
+            return ++ekt.reused_key, TagSays::nothing_new;
+        case Learnt::ssrc_mismatch:
+            return ++ekt.ssrc_mismatch, TagSays::nothing_new;
+        case Learnt::unknown_spi:
+            return TagSays::unknown_spi;
+        case Learnt::unwrap_failed:
+            return ++ekt.bad, TagSays::condemned;
+        case Learnt::wrong_key_length:
+            return ++ekt.wrong_key_length, TagSays::condemned;
+    }
+    return TagSays::condemned;
+}
+
+// Learns from the tag and opens the packet. false: its key may still come. `waited`: an earlier
+// call has returned false for it.
+bool DoubleContext::settle(RemoteStream& stream, const Verified& verified, bool waited,
+                           Clock::time_point now, std::vector<ReceivedRtp>& out) {
+    switch (note_tag(stream, verified, now)) {
+        case TagSays::condemned:
+            return true;
+        case TagSays::unknown_spi:
+            if (!waited) ++ekt.unknown_spi;
+            return false;
+        case TagSays::new_key:
+            if (!waited) retry_waiting(stream, now, out);
+            break;
+        case TagSays::nothing_new:
+            break;
+    }
+    return open_inner(stream, verified, waited, now, out);
+}
+
+bool DoubleContext::open_inner(RemoteStream& stream, const Verified& verified, bool waited,
+                               Clock::time_point now, std::vector<ReceivedRtp>& out) {
     using Outcome = E2eReceiver::Outcome;
     E2eReceiver::Opened opened;
-    switch (stream.inner.open(packet, opened)) {
+    switch (stream.inner.open(verified.packet, opened, now)) {
         case Outcome::ok:
             break;
         case Outcome::no_key:
-            ++rtp.e2e_no_key;
-            return;
+            return false;
         case Outcome::failed:
-            ++rtp.e2e_failed;
-            return;
+            if (awaits_ekt_key(stream, now)) return false;
+            // The key that it waited for was not its own: it is from before our time.
+            return ++(waited ? rtp.e2e_no_key : rtp.e2e_failed), true;
         case Outcome::replayed:
-            ++rtp.e2e_replayed;
-            return;
+            if (awaits_ekt_key(stream, now)) return false;
+            return ++rtp.e2e_replayed, true;
         case Outcome::header_block_invalid:
-            ++rtp.ohb_invalid;
-            return;
+            return ++rtp.ohb_invalid, true;
     }
     ++rtp.received;
     if (waited) ++rtp.e2e_waited;
-    out.push_back({std::move(opened.rtp), opened.index, opened.epoch, rtp_payload_type(packet),
-                   rtp_sequence(packet), at, waited});
+    out.push_back({std::move(opened.rtp), opened.index, opened.key_number,
+                   rtp_payload_type(verified.packet), rtp_sequence(verified.packet), verified.at,
+                   waited});
+    return true;
+}
+
+void DoubleContext::wait(RemoteStream& stream, Verified verified) {
+    if (stream.waiting.size() >= kMaxWaitingPackets) {
+        ++rtp.e2e_no_key;
+        stream.waiting.erase(stream.waiting.begin());
+    }
+    stream.waiting.push_back(std::move(verified));
+}
+
+void DoubleContext::retry_waiting(RemoteStream& stream, Clock::time_point now,
+                                  std::vector<ReceivedRtp>& out) {
+    for (auto& verified : std::exchange(stream.waiting, {}))
+        if (!settle(stream, verified, true, now, out)) wait(stream, std::move(verified));
+}
+
+// The sender has changed over to an EKT key that has not come here yet, so what none of its keys
+// opens may be under the next one.
+bool DoubleContext::awaits_ekt_key(const RemoteStream& stream, Clock::time_point now) const {
+    return std::ranges::any_of(stream.waiting, [&](const Verified& verified) {
+        const auto tag = parse_ekt_tag(verified.full_tag, 0);
+        return tag && keyring_.find(tag->spi, now) == nullptr;
+    });
 }
 
 void DoubleContext::drop_overdue(Clock::time_point now) {
-    for (auto& [ssrc, stream] : remote_)
-        rtp.e2e_no_key += std::erase_if(stream.waiting, [&](const Waiting& waiting) {
-            return now - waiting.at >= kLongestWait;
+    for (auto& [ssrc, stream] : remote_) {
+        rtp.e2e_no_key += std::erase_if(stream.waiting, [&](const Verified& verified) {
+            return now - verified.at >= kLongestWait;
         });
+        stream.inner.drop_retired(now);
+    }
+    keyring_.drop_retired(now);
+    if (sender_ && keyring_.expired(now)) sender_->forget();
 }
 
 bool DoubleContext::seal_rtcp(Packet& packet) {

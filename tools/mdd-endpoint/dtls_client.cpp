@@ -1,4 +1,4 @@
-// OpenSSL DTLS 1.2 client over the datagram BIO.
+// OpenSSL's DTLS 1.2 client over the datagram BIO up to the Finished, our own records after it.
 #include "tools/mdd-endpoint/dtls_client.h"
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "kmf-tunnel/record.h"
 #include "tools/dtls_srtp/exporter.h"
 #include "tools/dtls_srtp/profile_list.h"
 
@@ -34,10 +35,10 @@ unsigned int next_repeat_us(SSL*, unsigned int last_us) {
                     static_cast<unsigned>(microseconds(DtlsClient::kLongestRepeat).count()));
 }
 
-// A key must not travel under a weaker cipher than it is for (RFC 8870 §6).
+// A key must not travel under a weaker cipher than it is for (RFC 8870 §6). After the handshake the
+// records are ours, and those are AES-GCM.
 const char* ciphers_for(srtp::Profile profile) {
-    return srtp::traits_of(profile).hop_key_bytes == 32 ? "ECDHE+AESGCM+AES256:ECDHE+CHACHA20"
-                                                        : "ECDHE+AESGCM:ECDHE+CHACHA20";
+    return srtp::traits_of(profile).hop_key_bytes == 32 ? "ECDHE+AESGCM+AES256" : "ECDHE+AESGCM";
 }
 
 void require(bool good, const std::string& otherwise) {
@@ -49,8 +50,11 @@ void require(bool good, const std::string& otherwise) {
 
 DtlsIdentity::DtlsIdentity(const std::filesystem::path& certificate,
                            const std::filesystem::path& key, const dtls::Fingerprint& kmf,
-                           srtp::Profile profile)
-    : context_(SSL_CTX_new(DTLS_client_method())), kmf_(kmf), profile_(profile) {
+                           srtp::Profile profile, SessionIds ids)
+    : context_(SSL_CTX_new(DTLS_client_method())),
+      kmf_(kmf),
+      profile_(profile),
+      session_ids_(std::move(ids)) {
     ERR_clear_error();
     auto* context = context_.get();
     require(context != nullptr, "OpenSSL has no DTLS");
@@ -69,16 +73,26 @@ DtlsIdentity::DtlsIdentity(const std::filesystem::path& certificate,
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_cert_verify_callback(context, check_fingerprint, &kmf_);
+    dtls::add_hello_extensions(context);
 }
 
 DtlsClient::DtlsClient(const DtlsIdentity& identity, std::function<void(srtp::Bytes)> send)
-    : identity_(identity) {
-    port_.out = std::move(send);
+    : identity_(identity), send_(std::move(send)) {
+    port_.out = [this](srtp::Bytes datagram) {
+        tap_.note_sent(datagram);
+        send_(datagram);
+    };
+    if (srtp::traits_of(identity.profile()).is_double)
+        hello_.ekt_ciphers = {dtls::ekt_cipher_for(identity.profile())};
+    hello_.session_id = identity.session_ids().own;
+    if (!identity.session_ids().kmf.empty())
+        hello_.expected_session_id = identity.session_ids().kmf;
     ERR_clear_error();
     ssl_.reset(SSL_new(identity.native()));
     require(ssl_ != nullptr, "OpenSSL cannot start a handshake");
     require(dtls::set_srtp_profiles(ssl_.get(), std::array{identity.profile()}),
             "OpenSSL cannot offer the SRTP profile");
+    dtls::bind_hello_values(ssl_.get(), hello_);
     tunnel::attach_datagram_bio(ssl_.get(), port_);
     DTLS_set_timer_cb(ssl_.get(), next_repeat_us);
     SSL_set_connect_state(ssl_.get());
@@ -89,60 +103,97 @@ void DtlsClient::start() {
 }
 
 void DtlsClient::on_datagram(srtp::Bytes datagram) {
-    if (state_ == State::failed || state_ == State::closed) return;
-    port_.offer(datagram);
-    if (state_ == State::handshaking) advance();
-    if (state_ == State::keyed) read_records();
-    port_.withdraw();
+    if (state_ == State::handshaking) {
+        keep_early(datagram);
+        tap_.note_received(datagram);
+        port_.offer(datagram);
+        advance();
+        port_.withdraw();
+    } else if (state_ == State::keyed) {
+        association_->receive(datagram);
+        flush();
+    }
 }
 
 void DtlsClient::advance() {
     ERR_clear_error();
     const int result = SSL_do_handshake(ssl_.get());
     if (result == 1) return finish_handshake();
-    if (SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) fail("the handshake");
+    if (SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) fail_handshake();
 }
 
 void DtlsClient::finish_handshake() {
     const auto selected = dtls::selected_srtp_profile(ssl_.get());
     auto exported = dtls::export_keys(ssl_.get());
-    if (!exported || selected != identity_.profile()) {
-        state_ = State::failed;
-        failure_ = "the KMF agreed to no SRTP profile that was offered";
-        return;
-    }
-    if (SSL_get_extms_support(ssl_.get()) != 1) {
-        state_ = State::failed;
-        failure_ = "the KMF does not support the extended master secret";
-        return;
-    }
+    const bool is_bound_to_session = SSL_get_extms_support(ssl_.get()) == 1;
+    std::string why;
+    auto association = dtls::take_over(ssl_, tap_, why);
+    if (!association) return fail(fmt::format("the association cannot be used: {}", why));
+    association_.emplace(std::move(*association), hello_.ekt_cipher);
+    if (!exported || selected != identity_.profile())
+        return refuse(SSL_AD_HANDSHAKE_FAILURE,
+                      "the KMF agreed to no SRTP profile that was offered");
+    if (!is_bound_to_session)
+        return refuse(SSL_AD_HANDSHAKE_FAILURE,
+                      "the KMF does not support the extended master secret");
+    if (!hello_.ekt_ciphers.empty() && !hello_.ekt_cipher)
+        return refuse(SSL_AD_HANDSHAKE_FAILURE, "the KMF hands out no EKT keys");
+    if (hello_.expected_session_id && !hello_.peer_session_id)
+        return refuse(SSL_AD_ILLEGAL_PARAMETER,
+                      "the KMF sent no external_session_id to compare with its tls-id");
     keys_ = std::move(exported->hop);
     state_ = State::keyed;
+    for (const auto& datagram : std::exchange(early_, {})) association_->receive(datagram);
+    flush();
 }
 
-// Nothing is expected here but close_notify; records with data are read and left.
-void DtlsClient::read_records() {
-    std::array<std::uint8_t, 2048> ignored;
-    for (;;) {
-        ERR_clear_error();
-        const int result = SSL_read(ssl_.get(), ignored.data(), static_cast<int>(ignored.size()));
-        if (result > 0) continue;
-        const int error = SSL_get_error(ssl_.get(), result);
-        if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return;
-        if (error == SSL_ERROR_ZERO_RETURN) {
-            state_ = State::closed;
-            return;
-        }
-        return fail("the association");
-    }
+// An ekt_key can overtake the Finished, which may wait at the media distributor for the media keys
+// to be in place.
+void DtlsClient::keep_early(srtp::Bytes datagram) {
+    if (!tunnel::has_protected_handshake(datagram)) return;
+    if (early_.size() == kEarlyDatagrams) early_.pop_front();
+    early_.emplace_back(datagram.begin(), datagram.end());
 }
 
-void DtlsClient::fail(const char* doing) {
+// For what is only known after the handshake.
+void DtlsClient::refuse(std::uint8_t alert, std::string why) {
+    association_->fail(alert);
+    flush();
+    fail(std::move(why));
+}
+
+void DtlsClient::fail(std::string why) {
     state_ = State::failed;
-    const bool kmf_refused = SSL_get_verify_result(ssl_.get()) == X509_V_ERR_CERT_REJECTED;
-    failure_ = kmf_refused
-                   ? std::string("the KMF's certificate is not the one with the given fingerprint")
-                   : fmt::format("{} failed: {}", doing, tunnel::openssl_error_text());
+    failure_ = std::move(why);
+}
+
+void DtlsClient::fail_handshake() {
+    if (SSL_get_verify_result(ssl_.get()) == X509_V_ERR_CERT_REJECTED)
+        return fail("the KMF's certificate is not the one with the given fingerprint");
+    if (hello_.expected_session_id && hello_.peer_session_id &&
+        hello_.peer_session_id != hello_.expected_session_id)
+        return fail("the KMF's external_session_id is not the tls-id that was given");
+    fail(fmt::format("the handshake failed: {}", tunnel::openssl_error_text()));
+}
+
+void DtlsClient::flush() {
+    while (const auto outgoing = association_->next_datagram()) {
+        if (outgoing->datagram.front() == dtls::kAckContent) ++acknowledgements_;
+        send_(outgoing->datagram);
+    }
+    while (auto event = association_->next_event()) on_event(std::move(*event));
+}
+
+void DtlsClient::on_event(dtls::EktClient::Event event) {
+    if (auto* key = std::get_if<dtls::EktKeyMessage>(&event)) {
+        ekt_keys_.push_back(std::move(*key));
+    } else if (const auto* failed = std::get_if<dtls::Failed>(&event)) {
+        const auto* name = failed->alert ? SSL_alert_desc_string_long(*failed->alert) : "no alert";
+        fail(fmt::format("the association ended: {} {}",
+                         failed->from_peer ? "the KMF's alert says" : "we said", name));
+    } else {
+        state_ = State::closed;
+    }
 }
 
 std::optional<std::chrono::microseconds> DtlsClient::time_to_repeat() const {
@@ -161,18 +212,29 @@ void DtlsClient::on_time() {
 }
 
 void DtlsClient::give_up() {
-    state_ = State::failed;
-    failure_ = "the handshake was not answered in time";
+    fail("the handshake was not answered in time");
 }
 
 void DtlsClient::close() {
     if (state_ != State::keyed) return;
-    ERR_clear_error();
-    SSL_shutdown(ssl_.get());
+    association_->close();
+    flush();
 }
 
 std::optional<srtp::HopKeys> DtlsClient::take_keys() {
     return std::exchange(keys_, std::nullopt);
+}
+
+std::optional<EktKey> DtlsClient::next_ekt_key() {
+    if (ekt_keys_.empty()) return std::nullopt;
+    std::optional<EktKey> key(std::move(ekt_keys_.front()));
+    ekt_keys_.pop_front();
+    return key;
+}
+
+void DtlsClient::refuse_ekt_key() {
+    if (state_ != State::keyed) return;
+    refuse(SSL_AD_ILLEGAL_PARAMETER, "the KMF gave two EKT keys under one SPI");
 }
 
 }  // namespace mdd::endpoint

@@ -1,4 +1,4 @@
-// Keys by epoch, synthetic packet, inner open.
+// Keys by SPI and epoch, synthetic packet, inner open.
 #include "tools/mdd-endpoint/e2e_receiver.h"
 
 #include <algorithm>
@@ -43,12 +43,18 @@ std::optional<std::uint16_t> original_sequence(srtp::Bytes packet) {
     return parts->original.sequence.value_or(rtp_sequence(packet));
 }
 
-E2eReceiver::Learnt E2eReceiver::learn(const EktTag& tag, std::uint16_t original_sequence) {
-    if (tag.spi != key_.spi) return Learnt::unknown_spi;
-    if (std::ranges::equal(tag.ciphertext, last_ciphertext_)) return Learnt::same;
-    if (!keys_.empty() && tag.epoch < keys_.front().epoch) return Learnt::stale_epoch;
+E2eReceiver::Learnt E2eReceiver::learn(const EktTag& tag, std::uint16_t original_sequence,
+                                       Clock::time_point now) {
+    drop_retired(now);
+    const auto* ekt_key = keyring_.find(tag.spi, now);
+    if (ekt_key == nullptr) return Learnt::unknown_spi;
+    if (last_tag_ && last_tag_->spi == tag.spi && last_tag_->epoch == tag.epoch &&
+        std::ranges::equal(last_tag_->ciphertext, tag.ciphertext))
+        return Learnt::same;
+    const auto highest = epochs_.find(tag.spi);
+    if (highest != epochs_.end() && tag.epoch < highest->second) return Learnt::stale_epoch;
     EktContents contents;
-    switch (open_full_tag(key_, tag.ciphertext, key_.key_bytes, contents)) {
+    switch (open_full_tag(*ekt_key, tag.ciphertext, ekt_key->key_bytes, contents)) {
         case EktFault::none:
             break;
         case EktFault::wrong_key_length:
@@ -58,41 +64,73 @@ E2eReceiver::Learnt E2eReceiver::learn(const EktTag& tag, std::uint16_t original
             return Learnt::unwrap_failed;
     }
     if (contents.ssrc != ssrc_) return Learnt::ssrc_mismatch;
-    const auto learnt = learn_contents(contents, tag.epoch, original_sequence);
+    const auto learnt = learn_contents(*ekt_key, contents, tag.epoch, original_sequence);
     if (learnt == Learnt::same || learnt == Learnt::new_key)
-        last_ciphertext_.assign(tag.ciphertext.begin(), tag.ciphertext.end());
+        last_tag_ = {tag.spi, tag.epoch, {tag.ciphertext.begin(), tag.ciphertext.end()}};
     return learnt;
 }
 
-// The epoch travels in the clear, so it is believed only together with a key that it has not been
-// seen with.
-E2eReceiver::Learnt E2eReceiver::learn_contents(const EktContents& contents, std::uint16_t epoch,
+// What a key that this stream has or had before makes of its tag. The epoch travels in the clear,
+// so a repeated tag may have any.
+std::optional<E2eReceiver::Learnt> E2eReceiver::known_key(std::uint16_t spi,
+                                                          const KeyDigest& digest) const {
+    const auto newest =
+        std::ranges::find_if(keys_, [&](const InnerKey& key) { return key.spi == spi; });
+    if (newest != keys_.end() && newest->digest == digest) return Learnt::same;
+    const bool is_held =
+        std::ranges::any_of(keys_, [&](const InnerKey& key) { return key.digest == digest; });
+    if (is_held || std::ranges::count(given_up_, digest) != 0) return Learnt::reused_key;
+    return std::nullopt;
+}
+
+E2eReceiver::Learnt E2eReceiver::learn_contents(const EktKey& ekt_key, const EktContents& contents,
+                                                std::uint16_t epoch,
                                                 std::uint16_t original_sequence) {
     const auto secret = contents.master_key.first(contents.key_bytes);
     KeyDigest digest;
     SHA256(secret.data(), secret.size(), digest.data());
-    if (!keys_.empty() && keys_.front().digest == digest) {
-        told_roc_ = contents.roc;
-        return Learnt::same;
-    }
-    if (!keys_.empty() && epoch <= keys_.front().epoch) return Learnt::stale_epoch;
-    const auto is_this = [&](const InnerKey& key) { return key.digest == digest; };
-    if (std::ranges::any_of(keys_, is_this) || std::ranges::count(given_up_, digest) != 0)
-        return Learnt::reused_key;
+    const auto known = known_key(ekt_key.spi, digest);
+    if (known == Learnt::same && keys_.front().digest == digest) told_roc_ = contents.roc;
+    if (known == Learnt::same) return Learnt::same;
+    const auto highest = epochs_.find(ekt_key.spi);
+    if (highest != epochs_.end() && epoch <= highest->second) return Learnt::stale_epoch;
+    if (known) return *known;
 
     const srtp::MasterKey master{srtp::Secret<srtp::kMaxHopKeyBytes>(secret),
-                                 srtp::Secret<srtp::kHopSaltBytes>(key_.salt.bytes())};
+                                 srtp::Secret<srtp::kHopSaltBytes>(ekt_key.salt.bytes())};
     const auto place = PacketIndex{contents.roc} << 16 | original_sequence;
     keys_.push_front(
-        {epoch, digest,
-         SrtpSession(key_.key_bytes, master, SrtpSession::Direction::inbound, std::array{ssrc_}),
+        {ekt_key.spi, ++keys_learnt_, digest,
+         SrtpSession(ekt_key.key_bytes, master, SrtpSession::Direction::inbound, std::array{ssrc_}),
          IndexTracker(place)});
+    epochs_[ekt_key.spi] = epoch;
     told_roc_.reset();
-    while (keys_.size() > kKeysKept) {
-        given_up_.push_back(keys_.back().digest);
-        keys_.pop_back();
-    }
+    drop_surplus(ekt_key.spi);
     return Learnt::new_key;
+}
+
+// What is wiped here must never be learnt again: its replay list goes with it.
+void E2eReceiver::give_up(const std::function<bool(const InnerKey&)>& which) {
+    for (auto key = keys_.begin(); key != keys_.end();) {
+        if (!which(*key)) {
+            ++key;
+            continue;
+        }
+        given_up_.push_back(key->digest);
+        key = keys_.erase(key);
+    }
+}
+
+void E2eReceiver::drop_surplus(std::uint16_t spi) {
+    int kept = 0;
+    give_up([&](const InnerKey& key) { return key.spi == spi && ++kept > kKeysKept; });
+}
+
+void E2eReceiver::drop_retired(Clock::time_point now) {
+    const auto is_retired = [&](std::uint16_t spi) { return keyring_.find(spi, now) == nullptr; };
+    give_up([&](const InnerKey& key) { return is_retired(key.spi); });
+    std::erase_if(epochs_, [&](const auto& of_spi) { return is_retired(of_spi.first); });
+    if (last_tag_ && is_retired(last_tag_->spi)) last_tag_.reset();
 }
 
 Crypto E2eReceiver::open_with(InnerKey& key, const Packet& sealed, Packet& opened,
@@ -120,7 +158,9 @@ Crypto E2eReceiver::open_with(InnerKey& key, const Packet& sealed, Packet& opene
     return result;
 }
 
-E2eReceiver::Outcome E2eReceiver::open(const Packet& packet, Opened& opened) {
+E2eReceiver::Outcome E2eReceiver::open(const Packet& packet, Opened& opened,
+                                       Clock::time_point now) {
+    drop_retired(now);
     const auto parts = parts_of(packet);
     if (!parts) return Outcome::header_block_invalid;
     if (keys_.empty()) return Outcome::no_key;
@@ -129,7 +169,7 @@ E2eReceiver::Outcome E2eReceiver::open(const Packet& packet, Opened& opened) {
     for (auto& key : keys_) {
         const auto result = open_with(key, sealed, opened.rtp, opened.index);
         if (result == Crypto::ok) {
-            opened.epoch = key.epoch;
+            opened.key_number = key.number;
             return Outcome::ok;
         }
         if (result == Crypto::replayed) outcome = Outcome::replayed;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 #include <openssl/rand.h>
 
@@ -10,9 +11,6 @@
 #include "tools/mdd-endpoint/original_header.h"
 
 namespace mdd::endpoint {
-E2eSender::E2eSender(const EktKey& key, srtp::Bytes master_key)
-    : key_(key), master_key_(master_key) {}
-
 srtp::Secret<32> E2eSender::random_master_key(std::size_t key_bytes) {
     srtp::Secret<32> key;
     if (RAND_priv_bytes(key.writable().data(), static_cast<int>(key_bytes)) != 1)
@@ -20,18 +18,28 @@ srtp::Secret<32> E2eSender::random_master_key(std::size_t key_bytes) {
     return key;
 }
 
-srtp::MasterKey E2eSender::master() const {
-    return {srtp::Secret<srtp::kMaxHopKeyBytes>(master_key_.first(key_.key_bytes)),
-            srtp::Secret<srtp::kHopSaltBytes>(key_.salt.bytes())};
+void E2eSender::use(std::shared_ptr<const EktKey> key) {
+    forget();
+    key_ = std::move(key);
+    announce();
 }
 
-SrtpSession& E2eSender::session_for(std::uint32_t ssrc) {
-    const auto found = sessions_.find(ssrc);
-    if (found != sessions_.end()) return found->second;
-    return sessions_
-        .try_emplace(ssrc, key_.key_bytes, master(), SrtpSession::Direction::outbound,
-                     std::array{ssrc})
-        .first->second;
+void E2eSender::forget() {
+    key_.reset();
+    for (auto& [ssrc, stream] : streams_) stream.keyed.reset();
+}
+
+E2eSender::Keyed E2eSender::make_keyed(std::uint32_t ssrc, Stream& stream) const {
+    // Who comes back to a conference that has not re-keyed needs a higher epoch to be heard.
+    auto& last = stream.last_spi_and_epoch;
+    const bool again = last && last->first == key_->spi;
+    last.emplace(key_->spi, again ? static_cast<std::uint16_t>(last->second + 1) : 0);
+    auto secret = make_key_(key_->key_bytes);
+    const srtp::MasterKey master{srtp::Secret<srtp::kMaxHopKeyBytes>(secret.first(key_->key_bytes)),
+                                 srtp::Secret<srtp::kHopSaltBytes>(key_->salt.bytes())};
+    SrtpSession session(key_->key_bytes, master, SrtpSession::Direction::outbound,
+                        std::array{ssrc});
+    return {std::move(secret), std::move(session), last->second, 0, {}};
 }
 
 Crypto E2eSender::seal(Packet& packet, PacketIndex& index) {
@@ -48,7 +56,8 @@ Crypto E2eSender::seal(Packet& packet, PacketIndex& index) {
     synthetic.insert(synthetic.end(),
                      packet.begin() + static_cast<std::ptrdiff_t>(layout->header_bytes),
                      packet.end());
-    const auto result = session_for(ssrc).protect(synthetic, *place);
+    if (!stream.keyed) stream.keyed.emplace(make_keyed(ssrc, stream));
+    const auto result = stream.keyed->session.protect(synthetic, *place);
     if (result != Crypto::ok) return result;
     stream.indices.commit(*place);
     index = *place;
@@ -70,12 +79,13 @@ void E2eSender::append_tag(Packet& packet, std::uint32_t ssrc, PacketIndex index
     }
     if (stream.full_tags_due > 0) --stream.full_tags_due;
     stream.last_full_tag = now;
-    if (stream.tag.empty() || stream.tag_roc != roc_of(index)) {
-        stream.tag_roc = roc_of(index);
-        stream.tag = build_full_tag(key_, stream.epoch.value_or(key_.epoch),
-                                    master_key_.first(key_.key_bytes), ssrc, stream.tag_roc);
+    auto& keyed = *stream.keyed;
+    if (keyed.tag.empty() || keyed.tag_roc != roc_of(index)) {
+        keyed.tag_roc = roc_of(index);
+        keyed.tag = build_full_tag(*key_, keyed.epoch, keyed.master_key.first(key_->key_bytes),
+                                   ssrc, keyed.tag_roc);
     }
-    packet.insert(packet.end(), stream.tag.begin(), stream.tag.end());
+    packet.insert(packet.end(), keyed.tag.begin(), keyed.tag.end());
     ++full_tags_;
 }
 

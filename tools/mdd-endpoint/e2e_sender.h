@@ -1,11 +1,15 @@
-// The inner layer of what this endpoint sends (RFC 8723 §5.1 steps 3 to 5, RFC 8870 §4.3.1): one
-// random master key for the run, one tag for each packet. The outer layer is put on in between by
-// the caller.
+// The inner layer of what this endpoint sends (RFC 8723 §5.1 steps 3 to 5, RFC 8870 §4.3.1): for
+// each stream a random master key under the newest EKT key, one tag for each packet. The outer
+// layer is put on in between by the caller.
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "tools/mdd-endpoint/ekt_key.h"
 #include "tools/mdd-endpoint/hop_context.h"
@@ -13,21 +17,26 @@
 
 namespace mdd::endpoint {
 
-// One thread. `key` is borrowed and must outlive the object.
+// One thread.
 class E2eSender {
   public:
     static constexpr int kFullTagsAtStart = 3;
     static constexpr std::chrono::milliseconds kFullTagInterval{100};
 
-    // `master_key` is key.key_bytes bytes; random_master_key() makes one. Its salt is the EKT
-    // key's.
-    E2eSender(const EktKey& key, srtp::Bytes master_key);
-
-    // Fills key.key_bytes of a fresh secret. Throws std::runtime_error when there is no randomness.
+    // Fills the first `key_bytes` of a secret.
+    using MakeKey = std::function<srtp::Secret<32>(std::size_t key_bytes)>;
+    // Fresh randomness. Throws std::runtime_error when there is none.
     static srtp::Secret<32> random_master_key(std::size_t key_bytes);
 
-    // The epoch of this run for one SSRC; key.epoch where nothing was set.
-    void set_epoch(std::uint32_t ssrc, std::uint16_t epoch) { streams_[ssrc].epoch = epoch; }
+    explicit E2eSender(MakeKey make_key = random_master_key) : make_key_(std::move(make_key)) {}
+
+    // Changes over to an EKT key: from its next packet on, each stream has a new master key, full
+    // tags and epoch 0, or the next one where the SPI is that of before; nothing is sealed under
+    // the keys before. Indices go on.
+    void use(std::shared_ptr<const EktKey> key);
+    // Wipes all keys; seal() must not be called until the next use().
+    void forget();
+    bool has_key() const { return key_ != nullptr; }
 
     // Places a stream beyond ROC 0 before its first packet.
     void start_at(std::uint32_t ssrc, PacketIndex index) {
@@ -36,11 +45,11 @@ class E2eSender {
 
     // Full header, inner ciphertext, inner tag and an empty original header block in place of an
     // RTP packet: what the outer layer gets. `index` becomes the packet's inner index. malformed:
-    // not RTP; refused: its index was used.
+    // not RTP; refused: its index was used. Precondition: has_key().
     Crypto seal(Packet& packet, PacketIndex& index);
 
-    // Appends the tag for the packet with this inner index: full on the first three and every 100
-    // ms, else short.
+    // Appends the tag for the packet with this inner index, which seal() has just sealed: full on
+    // the first three and every 100 ms, else short.
     void append_tag(Packet& packet, std::uint32_t ssrc, PacketIndex index, Clock::time_point now);
 
     // The next packets of every stream carry full tags again: the receivers may have changed.
@@ -50,22 +59,26 @@ class E2eSender {
     std::uint64_t short_tags() const { return short_tags_; }
 
   private:
-    struct Stream {
-        IndexTracker indices;
-        std::optional<std::uint16_t> epoch;
-        int full_tags_due = kFullTagsAtStart;
-        Clock::time_point last_full_tag{};
+    struct Keyed {
+        srtp::Secret<32> master_key;
+        SrtpSession session;
+        std::uint16_t epoch;
         std::uint32_t tag_roc = 0;
         std::vector<std::uint8_t> tag;  // the field for tag_roc, repeated as it is
     };
+    struct Stream {
+        IndexTracker indices;
+        std::optional<Keyed> keyed;  // under key_
+        std::optional<std::pair<std::uint16_t, std::uint16_t>> last_spi_and_epoch;
+        int full_tags_due = kFullTagsAtStart;
+        Clock::time_point last_full_tag{};
+    };
 
-    srtp::MasterKey master() const;
-    SrtpSession& session_for(std::uint32_t ssrc);
+    Keyed make_keyed(std::uint32_t ssrc, Stream& stream) const;
 
-    const EktKey& key_;
-    srtp::Secret<32> master_key_;
+    MakeKey make_key_;
+    std::shared_ptr<const EktKey> key_;
     std::unordered_map<std::uint32_t, Stream> streams_;
-    std::unordered_map<std::uint32_t, SrtpSession> sessions_;
     std::uint64_t full_tags_ = 0;
     std::uint64_t short_tags_ = 0;
 };

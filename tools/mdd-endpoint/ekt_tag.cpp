@@ -100,7 +100,7 @@ std::vector<std::uint8_t> build_full_tag(const EktKey& key, std::uint16_t epoch,
     srtp::store_be32(out + 1 + master_key.size(), ssrc);
     srtp::store_be32(out + 5 + master_key.size(), roc);
 
-    auto field = wrap_key(key.kek(), plaintext.first(9 + master_key.size()));
+    auto field = wrap_key(key.key_value(), plaintext.first(9 + master_key.size()));
     const auto ciphertext_bytes = field.size();
     field.resize(ciphertext_bytes + kFullTagFixedBytes);
     srtp::store_be16(field.data() + ciphertext_bytes, key.spi);
@@ -112,7 +112,7 @@ std::vector<std::uint8_t> build_full_tag(const EktKey& key, std::uint16_t epoch,
 
 EktFault open_full_tag(const EktKey& key, srtp::Bytes ciphertext, std::size_t expected_key_bytes,
                        EktContents& contents) {
-    auto plaintext = unwrap_key(key.kek(), ciphertext);
+    auto plaintext = unwrap_key(key.key_value(), ciphertext);
     if (!plaintext) return EktFault::unwrap_failed;
     auto fault = EktFault::malformed;
     const std::size_t key_bytes = plaintext->front();

@@ -28,17 +28,13 @@ std::uint32_t random_number() {
     return number;
 }
 
-std::optional<EktKey> ekt_key(const Options& options) {
-    if (options.ekt_key_file.empty()) return std::nullopt;
-    return read_ekt_key(options.ekt_key_file, options.profile);
-}
-
 }  // namespace
 
 Endpoint::Endpoint(boost::asio::io_context& loop, const Options& options)
     : options_(options),
-      identity_(options.certificate, options.key, options.kmf, options.profile),
-      context_(options.profile, ekt_key(options), Clock::now()),
+      identity_(options.certificate, options.key, options.kmf, options.profile,
+                options.session_ids),
+      context_(options.profile),
       trace_(options.trace),
       socket_(loop, options.bind,
               [this](srtp::Bytes datagram, const UdpAddress&, Clock::time_point at) {
@@ -46,7 +42,9 @@ Endpoint::Endpoint(boost::asio::io_context& loop, const Options& options)
               }),
       keys_(loop, identity_, options.handshake_timeout,
             {[this](srtp::Bytes datagram) { socket_.send(datagram); },
-             [this](const srtp::HopKeys& keys) { on_keys(keys); }, [this] { failed_(); }}),
+             [this](const srtp::HopKeys& keys) { on_keys(keys); },
+             [this](EktKey key) { return on_ekt_key(std::move(key)); }, [this] { on_ended(); },
+             [this] { failed_(); }}),
       house_timer_(loop),
       generate_timer_(loop),
       random_ssrc_(random_number()),
@@ -68,17 +66,6 @@ Endpoint::Endpoint(boost::asio::io_context& loop, const Options& options)
                                              port.payload_type, port.rtp_port);
                                 },
                                 [this](Packet packet) { forward_rtcp(std::move(packet)); }});
-    set_epochs();
-}
-
-void Endpoint::set_epochs() {
-    const auto key = ekt_key(options_);
-    if (!key) return;
-    auto set = [&](std::uint32_t ssrc) {
-        context_.sender()->set_epoch(ssrc, next_epoch(options_.ekt_key_file, *key, ssrc));
-    };
-    for (const auto& source : options_.sources) set(source.ssrc);
-    for (const auto& generator : options_.generators) set(generator.ssrc);
 }
 
 void Endpoint::start(std::function<void()> failed) {
@@ -108,7 +95,27 @@ void Endpoint::on_keys(const srtp::HopKeys& keys) {
     // The first verified packet tells the MDD that the keys are in use, also when there is no media
     // to send.
     send_own_report();
-    if (keyed_at_.size() == 1 && !generators_.empty()) generate();
+    begin_generating();
+}
+
+bool Endpoint::on_ekt_key(EktKey key) {
+    const auto now = Clock::now();
+    const auto spi = key.spi;
+    const auto ttl = key.ttl;
+    std::vector<ReceivedRtp> opened;
+    const auto added = context_.learn(std::move(key), now, opened);
+    if (added != EktKeyring::Added::newest) return added == EktKeyring::Added::known;
+    spis_.push_back(spi);
+    trace_.ekt_key(spi, now);
+    announce("ekt spi={} ttl={}\n", spi, ttl.count());
+    for (const auto& received : opened) deliver(received);
+    begin_generating();
+    return true;
+}
+
+void Endpoint::on_ended() {
+    context_.leave();
+    announce("left\n");
 }
 
 void Endpoint::on_srtp(srtp::Bytes datagram, Clock::time_point at) {
@@ -125,7 +132,7 @@ void Endpoint::deliver(const ReceivedRtp& received) {
         stream.payload_type = rtp_payload_type(received.rtp);
         say_hello_to(ssrc);
     }
-    stream.stats.note(received.epoch, received.index);
+    stream.stats.note(received.key_number, received.index);
     stream.rtp_bytes += received.rtp.size();
     const auto pattern = check_pattern(received.rtp);
     if (pattern == Pattern::good) ++stream.pattern_good;
@@ -230,6 +237,13 @@ void Endpoint::keep_house() {
     });
 }
 
+// The generators' first packets are to be heard, so they wait until packets can be sealed.
+void Endpoint::begin_generating() {
+    if (generating_ || generators_.empty() || !context_.can_send(Clock::now())) return;
+    generating_ = true;
+    generate();
+}
+
 void Endpoint::generate() {
     for (auto& generator : generators_) {
         if (paused_) {
@@ -252,6 +266,7 @@ void Endpoint::toggle_pause() {
 void Endpoint::stop() {
     stopped_ = true;
     keys_.close();
+    context_.leave();
     house_timer_.cancel();
     generate_timer_.cancel();
     for (auto& input : inputs_) input->close();
@@ -266,8 +281,8 @@ nlohmann::ordered_json Endpoint::report() const {
         for (const auto& port : output_->ports())
             if (auto found = received.find(port.ssrc); found != received.end())
                 found->second.local_port = port.rtp_port;
-    return make_report(
-        {options_.profile, context_, keys_.counters(), keyed_at_, sent_, received, demux_unknown_});
+    return make_report({options_.profile, context_, keys_.counters(), keyed_at_, spis_, sent_,
+                        received, demux_unknown_});
 }
 
 }  // namespace mdd::endpoint

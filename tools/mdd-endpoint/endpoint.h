@@ -36,7 +36,7 @@ class Endpoint {
     void rekey() { keys_.start(); }
     // Stops and resumes RTP from local programs and generators (SIGUSR2); RTCP and receiving go on.
     void toggle_pause();
-    // close_notify, the sockets and timers go, so that the loop runs out. The report stays.
+    // close_notify; keys, sockets and timers go, so that the loop runs out. The report stays.
     void stop();
 
     nlohmann::ordered_json report() const;
@@ -45,7 +45,8 @@ class Endpoint {
   private:
     using Clock = std::chrono::steady_clock;
 
-    void set_epochs();
+    bool on_ekt_key(EktKey key);
+    void on_ended();
     void on_datagram(srtp::Bytes datagram, Clock::time_point at);
     void on_keys(const srtp::HopKeys& keys);
     void on_srtp(srtp::Bytes datagram, Clock::time_point at);
@@ -57,6 +58,7 @@ class Endpoint {
     void send_rtcp(Packet packet);
     void send_own_report();
     void keep_house();
+    void begin_generating();
     void generate();
     std::uint32_t own_ssrc() const;
     void say_hello_to(std::uint32_t ssrc);
@@ -77,8 +79,10 @@ class Endpoint {
     std::map<std::uint32_t, ReceivedStream> received_;
     std::uint64_t demux_unknown_ = 0;
     std::vector<Clock::time_point> keyed_at_;
+    std::vector<std::uint16_t> spis_;  // of the EKT keys that came, oldest first
     Clock::time_point last_rtcp_{};
     std::uint32_t random_ssrc_ = 0;
+    bool generating_ = false;
     bool paused_ = false;
     bool stopped_ = false;
 };

@@ -25,15 +25,35 @@ void KeyExchange::begin() {
     after_step();
 }
 
+// Each association takes what it can open. Only one at a time is without keys, so a datagram of the
+// handshake is nobody else's.
 void KeyExchange::on_datagram(srtp::Bytes datagram) {
     ++counters_.datagrams_received;
+    if (established_) {
+        established_->on_datagram(datagram);
+        collect(*established_);
+    }
     if (pending_) {
         pending_->on_datagram(datagram);
         after_step();
-    } else if (established_) {
-        established_->on_datagram(datagram);
-        if (established_->state() == DtlsClient::State::closed) counters_.closed_by_kmf = true;
     }
+    end_when_over();
+}
+
+void KeyExchange::collect(DtlsClient& client) {
+    while (auto key = client.next_ekt_key())
+        if (!events_.ekt_key(std::move(*key))) client.refuse_ekt_key();
+    counters_.ekt_acknowledgements = acknowledged_before_ + client.acknowledgements();
+}
+
+// The KMF may end the old association as soon as it has the new one, so while a handshake is under
+// way that is no leaving.
+void KeyExchange::end_when_over() {
+    if (!established_ || pending_ || established_->state() == DtlsClient::State::keyed) return;
+    counters_.closed_by_kmf = established_->state() == DtlsClient::State::closed;
+    counters_.failure = established_->failure();
+    established_.reset();
+    events_.ended();
 }
 
 void KeyExchange::after_step() {
@@ -54,9 +74,10 @@ void KeyExchange::on_finished() {
     counters_.last_handshake_ms = took.count();
     if (counters_.handshakes++ == 0) counters_.first_handshake_ms = took.count();
     counters_.repeated_flights += pending_->repeats();
-    counters_.closed_by_kmf = false;
+    acknowledged_before_ = counters_.ekt_acknowledgements;
     established_ = std::move(pending_);
     if (const auto keys = established_->take_keys()) events_.keys(*keys);
+    collect(*established_);
 }
 
 void KeyExchange::on_failed() {
@@ -65,7 +86,7 @@ void KeyExchange::on_failed() {
     counters_.failure = pending_->failure();
     counters_.repeated_flights += pending_->repeats();
     pending_.reset();
-    if (!established_) events_.failed();
+    if (counters_.handshakes == 0) events_.failed();
 }
 
 void KeyExchange::arm() {
@@ -85,6 +106,7 @@ void KeyExchange::arm() {
         }
         if (!in_time && pending_->state() == DtlsClient::State::handshaking) pending_->give_up();
         after_step();
+        end_when_over();
     });
 }
 

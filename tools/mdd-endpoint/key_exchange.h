@@ -1,5 +1,6 @@
-// Handshakes over time: the first, its repeats, its deadline, and later ones for new keys while the
-// old association stays. Feeds the DTLS client with datagrams and time; knows nothing of media.
+// Associations over time: the first handshake, its repeats, its deadline, and later ones for new
+// keys while the old association stays and goes on bringing EKT keys. Feeds the DTLS clients with
+// datagrams and time; knows nothing of media.
 #pragma once
 
 #include <chrono>
@@ -23,8 +24,9 @@ struct KeyExchangeCounters {
     std::uint64_t datagrams_received = 0;
     double first_handshake_ms = 0;  // first ClientHello to server Finished; 0 until then
     double last_handshake_ms = 0;
+    unsigned ekt_acknowledgements = 0;
     bool closed_by_kmf = false;
-    std::string failure;  // of the last handshake that failed
+    std::string failure;  // of the last handshake that failed, or of the association
 };
 
 // One thread. Not movable.
@@ -34,6 +36,10 @@ class KeyExchange {
     struct Events {
         std::function<void(srtp::Bytes)> send;
         std::function<void(const srtp::HopKeys&)> keys;  // each finished handshake
+        // Each EKT key that comes; false: it contradicts an earlier one.
+        std::function<bool(EktKey)> ekt_key;
+        // The KMF has ended the association, and no other is being made.
+        std::function<void()> ended;
         std::function<void()> failed;  // the first handshake will not finish; counters say why
     };
 
@@ -53,6 +59,8 @@ class KeyExchange {
 
   private:
     void begin();
+    void collect(DtlsClient& client);
+    void end_when_over();
     void after_step();
     void on_finished();
     void on_failed();
@@ -65,6 +73,7 @@ class KeyExchange {
     std::unique_ptr<DtlsClient> pending_;
     std::unique_ptr<DtlsClient> established_;
     Clock::time_point started_{};
+    unsigned acknowledged_before_ = 0;  // by associations that are gone
     KeyExchangeCounters counters_;
 };
 

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "tools/dtls_srtp/hello_extensions.h"
+
 namespace mdd::endpoint {
 namespace {
 
@@ -142,9 +144,11 @@ void convert(const Texts& texts, Options& options) {
         throw UsageError(
             fmt::format("\"{}\" is no SRTP profile that is known here.", texts.profile));
     options.profile = profile->profile;
-    if (profile->is_double == options.ekt_key_file.empty())
-        throw UsageError(profile->is_double ? "A double profile needs --ekt-key-file."
-                                            : "A plain profile has no use for --ekt-key-file.");
+    for (const auto& [id, option] : {std::pair{&options.session_ids.own, "--tls-id"},
+                                     std::pair{&options.session_ids.kmf, "--kmf-tls-id"}})
+        if (!id->empty() && !dtls::is_session_id(*id))
+            throw UsageError(
+                fmt::format("{} must be 20 to 255 letters, digits, '+', '/', '-' or '_'.", option));
     options.sources = sources(texts);
     for (const auto& text : texts.generate) options.generators.push_back(generator(text));
     check_distinct_ssrcs(options);
@@ -169,8 +173,10 @@ void declare(CLI::App& app, Texts& texts, Options& options) {
     app.add_option("--kmf-fingerprint", texts.fingerprint, "SHA-256 of the KMF's certificate")
         ->required();
     app.add_option("--profile", texts.profile, "SRTP protection profile")->capture_default_str();
-    app.add_option("--ekt-key-file", options.ekt_key_file,
-                   "TOML with spi, epoch, ttl, key, salt; mode 0600; double profiles only");
+    app.add_option("--tls-id", options.session_ids.own,
+                   "our tls-id, sent as external_session_id; RFC 9185 needs it");
+    app.add_option("--kmf-tls-id", options.session_ids.kmf,
+                   "the KMF's tls-id; with another or none its keys are not used");
     app.add_option("--rtp-in", texts.rtp_in,
                    "UDP:PORT: RTP of a local program on 127.0.0.1, RTCP on PORT+1; repeatable");
     app.add_option("--ssrc", texts.ssrcs, "SSRC of the --rtp-in at the same place");

@@ -11,6 +11,7 @@
 
 #include "dataplane/srtp/profile.h"
 #include "tools/dtls_srtp/fingerprint.h"
+#include "tools/mdd-endpoint/dtls_client.h"
 #include "tools/mdd-endpoint/generator.h"
 #include "tools/mdd-endpoint/local_input.h"
 #include "tools/mdd-endpoint/local_output.h"
@@ -24,7 +25,7 @@ struct Options {
     std::filesystem::path key;
     dtls::Fingerprint kmf{};
     srtp::Profile profile = srtp::Profile::double_aes_128_gcm;
-    std::filesystem::path ekt_key_file;  // set for a double profile, empty for a plain one
+    SessionIds session_ids;
     std::vector<SourceSpec> sources;
     std::vector<GeneratorSpec> generators;
     std::optional<OutputSpec> output;

@@ -40,6 +40,7 @@ Json rtp_report(const ReportInput& input) {
             {"send_malformed", rtp.send_malformed},
             {"send_refused", rtp.send_refused},
             {"send_not_keyed", rtp.send_not_keyed},
+            {"send_no_ekt_key", rtp.send_no_ekt_key},
             {"send_paused", rtp.send_paused},
             {"send_expired", rtp.send_expired},
             {"wrong_ssrc_or_pt", rtp.wrong_ssrc_or_pt},
@@ -62,9 +63,15 @@ Json rtcp_report(const RtcpCounters& rtcp) {
             {"send_not_keyed", rtcp.send_not_keyed}};
 }
 
-Json ekt_report(const DoubleContext& context) {
+Json ekt_report(const ReportInput& input) {
+    const auto& context = input.context;
     const auto& ekt = context.ekt;
-    return {{"full", ekt.full},
+    return {{"keys_from_kmf", ekt.keys_from_kmf},
+            {"keys_refused", ekt.keys_refused},
+            {"rekeys", input.spis.empty() ? 0 : input.spis.size() - 1},
+            {"spis", input.spis},
+            {"acknowledgements", input.keys.ekt_acknowledgements},
+            {"full", ekt.full},
             {"short", ekt.short_},
             {"bad", ekt.bad},
             {"unknown_type", ekt.unknown_type},
@@ -134,7 +141,7 @@ Json make_report(const ReportInput& input) {
             {"dtls", dtls_report(input.keys)},
             {"rtp", rtp_report(input)},
             {"rtcp", rtcp_report(input.context.rtcp)},
-            {"ekt", ekt_report(input.context)},
+            {"ekt", ekt_report(input)},
             {"streams_sent", sent_report(input.sent)},
             {"streams_received", received_report(input.received)},
             {"demux_unknown", input.demux_unknown}};

@@ -36,6 +36,7 @@ struct ReportInput {
     const DoubleContext& context;
     const KeyExchangeCounters& keys;
     const std::vector<std::chrono::steady_clock::time_point>& keyed_at;
+    const std::vector<std::uint16_t>& spis;  // of the EKT keys from the KMF, oldest first
     const std::map<std::uint32_t, SentStream>& sent;
     const std::map<std::uint32_t, ReceivedStream>& received;
     std::uint64_t demux_unknown;  // datagrams that are neither DTLS nor RTP

@@ -2,6 +2,7 @@
 // jitter, no playout.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -12,22 +13,24 @@ namespace mdd::endpoint {
 // One thread. Feed it each verified packet once.
 class StreamStats {
   public:
-    // `run` tells one life of the sender from the next, whose indices start anew: it only ever
-    // rises.
-    void note(std::uint32_t run, PacketIndex index) {
+    // `key` only rises, with each new key of the stream. A new key under which the indices jump is
+    // the mark of a sender that has restarted: its numbers start anew, and nothing in between is
+    // lost.
+    void note(std::uint32_t key, PacketIndex index) {
         ++received_;
-        if (first_ && run < run_) {
+        if (first_ && key < first_key_of_run_) {
             ++reordered_;
             return;
         }
-        if (!first_ || run > run_) {
+        if (!first_ || (key > key_ && !goes_on(index))) {
             if (first_) lost_before_ += lost_in_run();
             if (!first_) first_ = index;
-            run_ = run;
+            key_ = first_key_of_run_ = key;
             lowest_ = highest_ = index;
             run_received_ = 1;
             return;
         }
+        key_ = std::max(key_, key);
         ++run_received_;
         if (index < highest_) ++reordered_;
         if (index < lowest_) lowest_ = index;
@@ -42,10 +45,18 @@ class StreamStats {
     PacketIndex last() const { return highest_; }
 
   private:
+    // MAX_MISORDER and MAX_DROPOUT of RFC 3550 §A.1.
+    static constexpr PacketIndex kMostMisordered = 100;
+    static constexpr PacketIndex kMostDroppedOut = 3000;
+
+    bool goes_on(PacketIndex index) const {
+        return index + kMostMisordered > highest_ && index < highest_ + kMostDroppedOut;
+    }
     std::uint64_t lost_in_run() const { return highest_ - lowest_ + 1 - run_received_; }
 
     std::optional<PacketIndex> first_;
-    std::uint32_t run_ = 0;
+    std::uint32_t key_ = 0;
+    std::uint32_t first_key_of_run_ = 0;
     PacketIndex lowest_ = 0;
     PacketIndex highest_ = 0;
     std::uint64_t run_received_ = 0;

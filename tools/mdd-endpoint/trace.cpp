@@ -50,6 +50,10 @@ void Trace::keyed(Clock::time_point at) {
     if (file_) fmt::print(file_.get(), "keyed,{}\n", nanoseconds(at));
 }
 
+void Trace::ekt_key(std::uint16_t spi, Clock::time_point at) {
+    if (file_) fmt::print(file_.get(), "ekt,{},{}\n", spi, nanoseconds(at));
+}
+
 void Trace::flush() {
     if (file_) std::fflush(file_.get());
 }

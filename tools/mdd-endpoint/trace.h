@@ -19,6 +19,7 @@ namespace mdd::endpoint {
 //   when its datagram was read; crc32 of
 //                                                        the payload (IEEE 802.3)
 //   keyed,t_ns                                           a handshake was finished
+//   ekt,spi,t_ns                                         the KMF gave a new EKT key
 // inner_index is 65536 · ROC + SEQ as the sender counts, so that tx and rx of one packet are equal.
 class Trace {
   public:
@@ -32,6 +33,7 @@ class Trace {
     void received(srtp::Bytes rtp, PacketIndex index, std::uint16_t outer_sequence,
                   Clock::time_point at);
     void keyed(Clock::time_point at);
+    void ekt_key(std::uint16_t spi, Clock::time_point at);
     void flush();
 
   private:

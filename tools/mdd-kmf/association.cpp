@@ -1,6 +1,8 @@
 // Who of two connections gets a datagram, and when the newer one takes over.
 #include "tools/mdd-kmf/association.h"
 
+#include <algorithm>
+
 namespace mdd::kmf {
 void Association::begin(std::unique_ptr<Connection> connection, Tally& tally) {
     if (candidate_) tally.count(Refusal::superseded);
@@ -19,13 +21,28 @@ void Association::receive(Bytes datagram, TimePoint now) {
     const bool replaced = live_.get() != before;
     if (!live_ || replaced || (candidate_ && !has_protected_record(datagram))) return;
     live_->receive(datagram, now);
-    if (live_->state() == Connection::State::ended) live_.reset();
+    look_after_live();
 }
 
 void Association::expire(TimePoint now) {
+    if (live_) {
+        live_->expire(now);
+        look_after_live();
+    }
     if (!candidate_) return;
     candidate_->expire(now);
     promote();
+}
+
+void Association::abandon(Refusal refusal) {
+    if (!candidate_) return;
+    candidate_->abandon(refusal);
+    promote();
+}
+
+void Association::look_after_live() {
+    while (auto event = live_->next_event()) events_.push_back(std::move(*event));
+    if (live_->state() == Connection::State::ended) live_.reset();
 }
 
 void Association::close_live() {
@@ -34,7 +51,12 @@ void Association::close_live() {
 }
 
 std::optional<TimePoint> Association::deadline() const {
-    return candidate_ ? candidate_->deadline() : std::nullopt;
+    const auto of = [](const auto& connection) {
+        return connection ? connection->deadline() : std::nullopt;
+    };
+    const auto one = of(candidate_);
+    const auto other = of(live_);
+    return one && other ? std::min(*one, *other) : one ? one : other;
 }
 
 bool Association::knows(const ClientRandom& random) const {
@@ -45,8 +67,7 @@ bool Association::knows(const ClientRandom& random) const {
 void Association::promote() {
     if (candidate_->state() == Connection::State::established) live_ = std::move(candidate_);
     if (!candidate_ || candidate_->state() != Connection::State::ended) return;
-    failure_ = {candidate_->refusal().value_or(Refusal::handshake_failed),
-                candidate_->fingerprint()};
+    failure_ = {candidate_->refusal().value_or(Refusal::handshake_failed), candidate_->admitted()};
     candidate_.reset();
 }
 

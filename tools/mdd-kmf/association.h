@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "tools/mdd-kmf/connection.h"
 
@@ -21,8 +22,14 @@ class Association {
     // is_over().
     void receive(Bytes datagram, TimePoint now);
     void expire(TimePoint now);
+    // Takes the place of a live connection, which restore() has made.
+    void restore(std::unique_ptr<Connection> connection) { live_ = std::move(connection); }
     // close_notify to the endpoint of the live connection; a handshake under way goes on.
     void close_live();
+    // Ends the live connection without a word.
+    void drop_live() { live_.reset(); }
+    // Ends a handshake under way.
+    void abandon(Refusal refusal);
 
     std::optional<TimePoint> deadline() const;
 
@@ -31,21 +38,25 @@ class Association {
     bool is_handshaking() const { return candidate_ != nullptr; }
     bool is_over() const { return !live_ && !candidate_; }
     // The established connection, or nullptr.
-    const Connection* live() const { return live_.get(); }
+    Connection* live() const { return live_.get(); }
+    // What the live connection, or the one that was it, told since the last call.
+    std::vector<dtls::EktServer::Event> take_events() { return std::exchange(events_, {}); }
 
     struct Failure {
         Refusal refusal;
-        dtls::Fingerprint endpoint;  // as shown, zero when the handshake did not get so far
+        Admitted shown;  // as far as the handshake got
     };
     // Why the last handshake ended without keys; told once.
     std::optional<Failure> take_failure() { return std::exchange(failure_, std::nullopt); }
 
   private:
     void promote();
+    void look_after_live();
 
     std::unique_ptr<Connection> live_;
     std::unique_ptr<Connection> candidate_;
     std::optional<Failure> failure_;
+    std::vector<dtls::EktServer::Event> events_;
 };
 
 }  // namespace mdd::kmf

@@ -1,11 +1,10 @@
-// The handshake with an endpoint, the export of its keys, and the repeats of our last flight.
+// The handshake with an endpoint, the export of its keys, and what follows once its records are
+// ours.
 #include "tools/mdd-kmf/connection.h"
 
 #include <algorithm>
-#include <array>
 
 #include <openssl/err.h>
-#include <openssl/tls1.h>
 #include <sys/time.h>
 
 #include "kmf-tunnel/record.h"
@@ -15,12 +14,6 @@
 namespace mdd::kmf {
 namespace {
 
-using namespace std::chrono_literals;
-
-// A client that repeats its last flight byte by byte does so at its own timer; faster copies are
-// somebody's replay.
-constexpr auto kFlightInterval = 100ms;
-
 // The DTLS cipher must not be weaker than the SRTP one whose keys it agrees on.
 const char* ciphers_for(srtp::Profile profile) {
     if (srtp::traits_of(profile).hop_key_bytes == 32)
@@ -29,111 +22,160 @@ const char* ciphers_for(srtp::Profile profile) {
            "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
 }
 
+int alert_for(Refusal refusal) {
+    return refusal == Refusal::wrong_tls_id ? SSL_AD_ILLEGAL_PARAMETER : SSL_AD_HANDSHAKE_FAILURE;
+}
+
+// An unprotected alert alone in its datagram: its description is the last byte.
+bool is_clear_alert(Bytes datagram) {
+    tunnel::RecordWalk walk(datagram);
+    const auto record = walk.next();
+    return record && record->type == tunnel::ContentType::alert && record->epoch == 0 &&
+           record->fragment.size() == 2 && record->whole.size() == datagram.size();
+}
+
 }  // namespace
 
 Connection::Connection(std::unique_ptr<EndpointSsl> accepted, const ClientRandom& random,
-                       Terms terms, TimePoint now, Tally& tally, Out out)
-    : face_(std::move(accepted)),
+                       Admission admission, std::chrono::milliseconds time_for_handshake,
+                       TimePoint now, Tally& tally, Out out)
+    : handshake_(new Handshake{std::move(accepted), std::move(admission), {}, {}, {}}),
       random_(random),
-      terms_(std::move(terms)),
+      tally_(tally),
+      out_(std::move(out)) {
+    ++tally_.handshakes_started;
+    handshake_->until = now + time_for_handshake;
+    handshake_->face->port.out = [this](Bytes datagram) { send(datagram); };
+    handshake_->face->judge_hello = [this](SSL* asking) { return judge_hello(asking); };
+    handshake_->face->admits_certificate = [this](const auto& shown) {
+        return judge_certificate(shown);
+    };
+    shake_hands(now);
+}
+
+Connection::Connection(dtls::EktServer server, Admitted admitted, Tally& tally, Out out)
+    : server_(std::move(server)),
+      admitted_(std::move(admitted)),
       tally_(tally),
       out_(std::move(out)),
-      handshake_until_(now + terms_.deadline) {
-    ++tally_.handshakes_started;
-    auto* ssl = face_->ssl.get();
-    face_->port.out = [this](Bytes datagram) { send(datagram); };
-    face_->admits_hello = [this](SSL* asking) { return judge_hello(asking); };
-    face_->admits_certificate = [this](const auto& shown) { return judge_certificate(shown); };
-    const srtp::Profile only[] = {terms_.profile};
-    if (!dtls::set_srtp_profiles(ssl, only) ||
-        SSL_set_cipher_list(ssl, ciphers_for(terms_.profile)) != 1)
-        end(Refusal::handshake_failed);
-    else
-        advance(now);
+      state_(State::established) {}
+
+std::unique_ptr<Connection> Connection::restore(Bytes frozen, Admitted admitted, TimePoint now,
+                                                Tally& tally, Out out) {
+    auto server = dtls::EktServer::thaw(frozen, {.records = kReservedRecords, .messages = 0}, now);
+    if (!server) return nullptr;
+    return std::unique_ptr<Connection>(
+        new Connection(std::move(*server), std::move(admitted), tally, std::move(out)));
 }
 
 void Connection::receive(Bytes datagram, TimePoint now) {
     if (state_ == State::ended) return;
-    const auto finished = finished_record(datagram);
-    if (state_ == State::handshaking && !finished.empty())
-        client_finished_.assign(finished.begin(), finished.end());
-    else if (!finished.empty() && std::ranges::equal(finished, client_finished_))
-        resend_flight(now);
-    face_->port.offer(datagram);
-    advance(now);
-    face_->port.withdraw();
+    if (state_ == State::established) {
+        server_->receive(datagram, now);
+        return pump();
+    }
+    handshake_->tap.note_received(datagram);
+    handshake_->face->port.offer(datagram);
+    shake_hands(now);
+    if (handshake_) handshake_->face->port.withdraw();
 }
 
 void Connection::expire(TimePoint now) {
+    if (state_ == State::established) {
+        server_->expire(now);
+        return pump();
+    }
     if (state_ != State::handshaking) return;
-    if (now >= handshake_until_) return end(Refusal::timed_out);
+    if (now >= handshake_->until) return end(Refusal::timed_out);
     ERR_clear_error();
     // Negative: OpenSSL has repeated often enough.
-    if (DTLSv1_handle_timeout(face_->ssl.get()) < 0) return end(Refusal::timed_out);
+    if (DTLSv1_handle_timeout(handshake_->face->ssl.get()) < 0) return end(Refusal::timed_out);
     update_timer(now);
 }
 
 void Connection::close() {
     if (state_ == State::established) {
-        ERR_clear_error();
-        SSL_shutdown(face_->ssl.get());
+        server_->close();
+        pump();
     }
     state_ = State::ended;
 }
 
+void Connection::abandon(Refusal refusal) {
+    if (state_ == State::handshaking) end(refusal);
+}
+
+void Connection::deliver(const dtls::EktKeyMessage& message, TimePoint now) {
+    if (state_ != State::established) return;
+    server_->deliver(message, now);
+    ++steps_since_freeze_;
+}
+
+void Connection::flush() {
+    if (state_ == State::established) pump();
+}
+
+tunnel::SecretBytes Connection::freeze() {
+    steps_since_freeze_ = 0;
+    return server_->freeze();
+}
+
 std::optional<TimePoint> Connection::deadline() const {
+    if (state_ == State::established) return server_->deadline();
     if (state_ != State::handshaking) return std::nullopt;
-    return retransmit_at_ ? std::min(*retransmit_at_, handshake_until_) : handshake_until_;
+    return std::min(handshake_->until, handshake_->retransmit_at.value_or(handshake_->until));
+}
+
+std::optional<dtls::EktServer::Event> Connection::next_event() {
+    if (!server_) return std::nullopt;
+    auto event = server_->next_event();
+    // Who acknowledges a key has had our Finished.
+    if (event && std::holds_alternative<dtls::Acknowledged>(*event)) keys_.reset();
+    return event;
 }
 
 // Refusing here costs no signature; left to itself OpenSSL would complete a handshake without any
 // SRTP profile.
-bool Connection::judge_hello(SSL* ssl) {
-    const unsigned char* unused = nullptr;
-    std::size_t size_bytes = 0;
-    if (!terms_.mdd_can || !hello_offers_profile(ssl))
-        refusal_ = Refusal::no_common_profile;
-    else if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &unused,
-                                       &size_bytes) != 1)
-        refusal_ = Refusal::no_extended_secret;
-    return !refusal_;
-}
-
-// use_srtp: list length(2), profiles(2 each), MKI length(1), MKI (RFC 5764 §4.1.1).
-bool Connection::hello_offers_profile(SSL* ssl) const {
-    const unsigned char* extension = nullptr;
-    std::size_t size_bytes = 0;
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_use_srtp, &extension, &size_bytes) != 1)
-        return false;
-    if (size_bytes < 2) return false;
-    const auto offered = Bytes(extension, size_bytes).subspan(2);
-    const std::size_t list_bytes = srtp::load_be16(extension);
-    for (std::size_t at = 0; at + 2 <= std::min(list_bytes, offered.size()); at += 2)
-        if (srtp::load_be16(&offered[at]) == static_cast<std::uint16_t>(terms_.profile))
-            return true;
-    return false;
+int Connection::judge_hello(SSL* ssl) {
+    const auto offer = read_hello_offer(ssl);
+    refusal_ = handshake_->admission.judge_hello(offer);
+    if (!refusal_ && !offer.extended_secret) refusal_ = Refusal::no_extended_secret;
+    if (refusal_) return alert_for(*refusal_);
+    const auto profile = handshake_->admission.profile();
+    const srtp::Profile only[] = {profile};
+    if (!dtls::set_srtp_profiles(ssl, only) || SSL_set_cipher_list(ssl, ciphers_for(profile)) != 1)
+        return SSL_AD_INTERNAL_ERROR;
+    if (srtp::traits_of(profile).is_double)
+        handshake_->face->hello.ekt_ciphers = {dtls::ekt_cipher_for(profile)};
+    handshake_->face->hello.session_id = handshake_->admission.own_tls_id();
+    return 0;
 }
 
 bool Connection::judge_certificate(const dtls::Fingerprint& fingerprint) {
-    fingerprint_ = fingerprint;
-    if (terms_.admits && terms_.admits(fingerprint)) return true;
-    refusal_ = Refusal::unknown_certificate;
-    return false;
+    refusal_ = handshake_->admission.judge_certificate(fingerprint);
+    admitted_ = handshake_->admission.admitted();
+    return !refusal_;
 }
 
 // OpenSSL's callbacks come too late for the first Finished or miss the repeated ones; its record
 // headers do neither.
 void Connection::send(Bytes datagram) {
+    handshake_->tap.note_sent(datagram);
+    if (refusal_ == Refusal::wrong_tls_id && is_clear_alert(datagram)) {
+        // RFC 8844 §4.3; from its certificate callback OpenSSL can only say bad_certificate.
+        std::vector<std::uint8_t> corrected(datagram.begin(), datagram.end());
+        corrected.back() = SSL_AD_ILLEGAL_PARAMETER;
+        return out_(corrected, nullptr);
+    }
     if (!tunnel::has_protected_handshake(datagram)) return out_(datagram, nullptr);
     if (!keys_ && !take_keys()) return;
-    if (last_flight_.empty()) last_flight_.assign(datagram.begin(), datagram.end());
     ++tally_.keys_sent;
     out_(datagram, &*keys_);
 }
 
 bool Connection::take_keys() {
-    auto* ssl = face_->ssl.get();
-    if (dtls::selected_srtp_profile(ssl) != terms_.profile) {
+    auto* ssl = handshake_->face->ssl.get();
+    if (dtls::selected_srtp_profile(ssl) != admitted_.profile) {
         refusal_ = Refusal::no_common_profile;
         return false;
     }
@@ -143,71 +185,72 @@ bool Connection::take_keys() {
     return true;
 }
 
-void Connection::advance(TimePoint now) {
-    if (state_ == State::handshaking) shake_hands();
-    if (state_ == State::established) {
-        if (flight_sent_at_ == TimePoint{}) flight_sent_at_ = now;
-        read_records();
-    }
+void Connection::shake_hands(TimePoint now) {
+    ERR_clear_error();
+    const int result = SSL_do_handshake(handshake_->face->ssl.get());
+    if (result == 1)
+        take_over(now);
+    else
+        settle(result);
     update_timer(now);
 }
 
-void Connection::shake_hands() {
-    ERR_clear_error();
-    const int result = SSL_do_handshake(face_->ssl.get());
-    if (result != 1) return settle(result);
+void Connection::take_over(TimePoint now) {
+    auto* ssl = handshake_->face->ssl.get();
     if (!keys_) return end(refusal_.value_or(Refusal::handshake_failed));
-    if (SSL_get_extms_support(face_->ssl.get()) != 1) return end(Refusal::no_extended_secret);
+    if (SSL_get_extms_support(ssl) != 1) return end(Refusal::no_extended_secret);
+    if (srtp::traits_of(admitted_.profile).is_double && !handshake_->face->hello.ekt_cipher)
+        return end(Refusal::no_ekt);
+    std::string why;
+    auto association = dtls::take_over(handshake_->face->ssl, handshake_->tap, why);
+    if (!association) return end(Refusal::takeover_failed);
+    server_.emplace(std::move(*association), now);
+    handshake_.reset();
     state_ = State::established;
     ++tally_.handshakes_completed;
 }
 
-// Endpoints have no application data for us: reading serves alerts and repeated flights. Several
-// records may share a datagram.
-void Connection::read_records() {
-    std::array<std::uint8_t, 1024> ignored;
-    int result = 1;
-    while (result > 0) {
-        ERR_clear_error();
-        result = SSL_read(face_->ssl.get(), ignored.data(), ignored.size());
-    }
-    settle(result);
-}
-
 void Connection::settle(int ssl_result) {
-    switch (SSL_get_error(face_->ssl.get(), ssl_result)) {
+    switch (SSL_get_error(handshake_->face->ssl.get(), ssl_result)) {
         case SSL_ERROR_WANT_READ:
         case SSL_ERROR_WANT_WRITE:
             return;
-        case SSL_ERROR_ZERO_RETURN:
-            if (state_ == State::established) return close();
-            [[fallthrough]];
         default:
             end(refusal_.value_or(Refusal::handshake_failed));
     }
 }
 
 void Connection::end(Refusal refusal) {
-    if (state_ == State::handshaking) {
-        refusal_ = refusal;
-        tally_.count(refusal);
-    }
+    refusal_ = refusal;
+    tally_.count(refusal);
     state_ = State::ended;
 }
 
 void Connection::update_timer(TimePoint now) {
-    retransmit_at_.reset();
+    if (state_ != State::handshaking) return;
+    handshake_->retransmit_at.reset();
     timeval left{};
-    if (state_ == State::handshaking && DTLSv1_get_timeout(face_->ssl.get(), &left) == 1)
-        retransmit_at_ =
+    if (DTLSv1_get_timeout(handshake_->face->ssl.get(), &left) == 1)
+        handshake_->retransmit_at =
             now + std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec);
 }
 
-void Connection::resend_flight(TimePoint now) {
-    if (state_ != State::established || now - flight_sent_at_ < kFlightInterval) return;
-    flight_sent_at_ = now;
-    ++tally_.flights_resent;
-    send(last_flight_);
+void Connection::pump() {
+    ++steps_since_freeze_;
+    while (const auto outgoing = server_->next_datagram()) {
+        if (!outgoing->resends_flight) {
+            out_(outgoing->datagram, nullptr);
+        } else if (keys_) {
+            ++tally_.flights_resent;
+            ++tally_.keys_sent;
+            out_(outgoing->datagram, &*keys_);
+        } else {
+            // Without keys at the MDD the endpoint would believe in a connection that carries
+            // nothing; unanswered it starts anew.
+            ++tally_.flights_lost;
+        }
+    }
+    if (server_->state() != dtls::Protected::State::open) state_ = State::ended;
 }
 
 }  // namespace mdd::kmf

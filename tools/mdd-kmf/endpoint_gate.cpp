@@ -46,9 +46,8 @@ int verify_cookie(SSL* ssl, const unsigned char* cookie, unsigned int size_bytes
 
 int judge_hello(SSL* ssl, int* alert, void*) {
     const auto& face = face_of(ssl);
-    if (face.admits_hello && face.admits_hello(ssl)) return SSL_CLIENT_HELLO_SUCCESS;
-    *alert = SSL_AD_HANDSHAKE_FAILURE;
-    return SSL_CLIENT_HELLO_ERROR;
+    *alert = face.judge_hello ? face.judge_hello(ssl) : SSL_AD_HANDSHAKE_FAILURE;
+    return *alert == 0 ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
 }
 
 // Stands for chain building: endpoints bring self-signed certificates, known by fingerprint (RFC
@@ -108,30 +107,38 @@ void set_policy(SSL_CTX* context) {
 }  // namespace
 
 EndpointGate::EndpointGate(const EndpointIdentity& identity, unsigned first_timer_ms)
-    : shared_{{}, first_timer_ms * 1000},
-      context_(SSL_CTX_new(DTLS_server_method())),
-      no_address_(BIO_ADDR_new()) {
-    if (!context_) throw std::runtime_error("OpenSSL cannot make a DTLS context.");
+    : shared_{{}, first_timer_ms * 1000}, no_address_(BIO_ADDR_new()) {
     auto secret = shared_.cookie_secret.writable();
     if (RAND_bytes(secret.data(), static_cast<int>(secret.size())) != 1)
         throw std::runtime_error("OpenSSL has no random bytes for cookies.");
-    set_policy(context_.get());
-    use_identity(context_.get(), identity);
-    SSL_CTX_set_app_data(context_.get(), &shared_);
-    const auto fingerprint = dtls::fingerprint_of(SSL_CTX_get0_certificate(context_.get()));
-    if (!fingerprint) refuse("Endpoint certificate", identity.cert);
-    fingerprint_ = *fingerprint;
     if (!no_address_) throw std::runtime_error("OpenSSL is out of memory.");
-    spare_ = make_ssl();
+    renew(identity);
 }
 
-std::unique_ptr<EndpointSsl> EndpointGate::make_ssl() {
+void EndpointGate::renew(const EndpointIdentity& identity) {
+    tunnel::SslCtxPtr context(SSL_CTX_new(DTLS_server_method()));
+    if (!context) throw std::runtime_error("OpenSSL cannot make a DTLS context.");
+    set_policy(context.get());
+    dtls::add_hello_extensions(context.get());
+    use_identity(context.get(), identity);
+    SSL_CTX_set_app_data(context.get(), &shared_);
+    const auto fingerprint = dtls::fingerprint_of(SSL_CTX_get0_certificate(context.get()));
+    if (!fingerprint) refuse("Endpoint certificate", identity.cert);
+    auto spare = make_ssl(context.get());
+    // Handshakes under way hold their own reference to the old context.
+    context_ = std::move(context);
+    fingerprint_ = *fingerprint;
+    spare_ = std::move(spare);
+}
+
+std::unique_ptr<EndpointSsl> EndpointGate::make_ssl(SSL_CTX* context) {
     auto made = std::make_unique<EndpointSsl>();
-    made->ssl.reset(SSL_new(context_.get()));
+    made->ssl.reset(SSL_new(context));
     if (!made->ssl) throw std::runtime_error("OpenSSL cannot make an SSL: out of memory.");
     SSL_set_app_data(made->ssl.get(), made.get());
     SSL_set_accept_state(made->ssl.get());
     tunnel::attach_datagram_bio(made->ssl.get(), made->port);
+    dtls::bind_hello_values(made->ssl.get(), made->hello);
     return made;
 }
 
@@ -150,9 +157,9 @@ EndpointGate::Answer EndpointGate::offer(srtp::Bytes datagram, srtp::Bytes subje
     spare_->port.out = nullptr;
     if (result == 1) {
         DTLS_set_timer_cb(spare_->ssl.get(), next_timer_us);
-        return std::exchange(spare_, make_ssl());
+        return std::exchange(spare_, make_ssl(context_.get()));
     }
-    if (result < 0) spare_ = make_ssl();
+    if (result < 0) spare_ = make_ssl(context_.get());
     if (answered) return CookieSent{};
     return Ignored{};
 }

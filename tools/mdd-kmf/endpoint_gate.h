@@ -12,6 +12,7 @@
 #include "kmf-tunnel/datagram_bio.h"
 #include "kmf-tunnel/openssl_ptr.h"
 #include "tools/dtls_srtp/fingerprint.h"
+#include "tools/dtls_srtp/hello_extensions.h"
 
 namespace mdd::kmf {
 
@@ -25,7 +26,8 @@ struct EndpointIdentity {
 struct EndpointSsl {
     tunnel::DatagramPort port;
     std::vector<std::uint8_t> cookie_subject;
-    std::function<bool(SSL*)> admits_hello;  // false: handshake_failure to the endpoint
+    dtls::HelloValues hello;
+    std::function<int(SSL*)> judge_hello;  // 0: go on; else the fatal alert to the endpoint
     std::function<bool(const dtls::Fingerprint&)>
         admits_certificate;  // false: bad_certificate (42)
     tunnel::SslPtr ssl;      // last, so that it goes before what it points to
@@ -50,6 +52,10 @@ class EndpointGate {
     Answer offer(srtp::Bytes datagram, srtp::Bytes subject,
                  const std::function<void(srtp::Bytes)>& out);
 
+    // Shows another certificate from the next ClientHello on. Throws like the constructor, and
+    // then changes nothing.
+    void renew(const EndpointIdentity& identity);
+
     // SHA-256 of the certificate that endpoints see; they pin it.
     const dtls::Fingerprint& fingerprint() const { return fingerprint_; }
 
@@ -60,7 +66,7 @@ class EndpointGate {
     };
 
   private:
-    std::unique_ptr<EndpointSsl> make_ssl();
+    std::unique_ptr<EndpointSsl> make_ssl(SSL_CTX* context);
 
     Shared shared_;
     tunnel::SslCtxPtr context_;

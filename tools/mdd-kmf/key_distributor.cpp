@@ -1,5 +1,4 @@
-// Finds the association of each message, lets first contacts in, and sees to what a completed
-// handshake changes.
+// Finds the association of each message, and lets first contacts in.
 #include "tools/mdd-kmf/key_distributor.h"
 
 #include <algorithm>
@@ -10,72 +9,104 @@
 namespace mdd::kmf {
 namespace {
 
+using tunnel::Dialect;
+
 const std::vector<std::uint16_t>* profiles_in(const tunnel::Message& message) {
     const auto* body = std::get_if<tunnel::SupportedProfiles>(&message.body);
     return body ? &body->profiles : nullptr;
 }
 
 // The endpoint's address is the MDD's secret; its association id stands for it.
-std::vector<std::uint8_t> cookie_subject(const dtls::Fingerprint& mdd,
-                                         const tunnel::AssociationId& association) {
-    std::vector<std::uint8_t> subject(mdd.begin(), mdd.end());
-    subject.insert(subject.end(), association.bytes.begin(), association.bytes.end());
+std::vector<std::uint8_t> cookie_subject(const AssociationKey& key) {
+    std::vector<std::uint8_t> subject(key.first.begin(), key.first.end());
+    subject.insert(subject.end(), key.second.bytes.begin(), key.second.bytes.end());
     return subject;
 }
 
 }  // namespace
 
-KeyDistributor::KeyDistributor(Roster roster, EndpointGate& gate, const Limits& limits, Send send,
-                               Notify notify)
+KeyDistributor::KeyDistributor(Roster roster, EndpointGate& gate, const Limits& limits, Hooks hooks)
     : roster_(std::move(roster)),
       gate_(gate),
       limits_(limits),
-      send_(std::move(send)),
-      notify_(std::move(notify)) {}
+      hooks_(std::move(hooks)),
+      tunnels_(hooks_.send),
+      memberships_(hooks_.random) {}
 
-const Mdd* KeyDistributor::tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& peer) {
-    tunnels_[tunnel] = peer.certificate_sha256;
+const Mdd* KeyDistributor::tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& peer,
+                                     Dialect dialect) {
+    tunnels_.up(tunnel, {peer.certificate_sha256, dialect});
+    for (auto& [key, entry] : entries_) {
+        if (!entry.is_unanswered || entry.speaker.mdd != peer.certificate_sha256) continue;
+        entry.is_unanswered = false;
+        memberships_.hand_again(entry.admitted.conference, entry.admitted.endpoint);
+    }
     return roster_.mdd(peer.certificate_sha256);
 }
 
 void KeyDistributor::tunnel_down(tunnel::TunnelId tunnel) {
-    tunnels_.erase(tunnel);
+    tunnels_.down(tunnel);
 }
 
 void KeyDistributor::receive(tunnel::TunnelId tunnel, const tunnel::Message& message,
                              TimePoint now) {
     ++tally_.messages_in;
-    const auto known = tunnels_.find(tunnel);
-    const auto* mdd = known == tunnels_.end() ? nullptr : roster_.mdd(known->second);
-    const auto* conference = admitted_conference(mdd, message);
-    if (conference == nullptr || !admits_datagram(message)) return;
+    const auto source = source_of(tunnel);
+    if (!source) return tally_.count(Drop::mdd_unknown);
+    const bool by_id_alone = source->dialect == Dialect::rfc9185;
+    const Key key{by_id_alone ? dtls::Fingerprint{} : source->mdd->fingerprint,
+                  message.association};
+    if (std::holds_alternative<tunnel::Disconnect>(message.body))
+        return disconnect_by_mdd(key, *source, now);
+    if (by_id_alone && quarantine_.holds(key.second, now)) return tally_.count(Drop::quarantined);
 
-    const Key key{mdd->fingerprint, message.association};
     const auto found = entries_.find(key);
     auto* entry = found == entries_.end() ? nullptr : &found->second;
-    if (entry && !is_consistent(*entry, message)) return;
-    if (entry) entry->tunnel = tunnel;
+    if (!by_id_alone && !admits_conference(*source, message)) return;
+    if (entry && !admits_speaker(*source, *entry)) return;
+    if (!admits_datagram(message)) return;
+    if (entry && !is_consistent(*entry, message, source->dialect)) return;
+    if (entry) {
+        entry->tunnel = tunnel;
+        entry->speaker.mdd = source->mdd->fingerprint;
+    }
 
     const auto random = tunnel::client_hello_random(message.dtls);
     if (random && !(entry && entry->association.knows(*random)))
-        return first_contact(key, tunnel, message, *conference, *random, now);
+        return first_contact(key, *source, message, *random, now);
     if (!entry) return tally_.count(Drop::stray);
     entry->association.receive(message.dtls, now);
-    settle(key);
+    settle(key, now);
 }
 
-const Conference* KeyDistributor::admitted_conference(const Mdd* mdd,
-                                                      const tunnel::Message& message) {
-    const auto* conference = roster_.conference(message.conference);
-    if (mdd == nullptr)
-        tally_.count(Drop::mdd_unknown);
-    else if (conference == nullptr)
+std::optional<KeyDistributor::Source> KeyDistributor::source_of(tunnel::TunnelId tunnel) {
+    const auto* known = tunnels_.find(tunnel);
+    const auto* mdd = known ? roster_.mdd(known->mdd) : nullptr;
+    if (mdd == nullptr) return std::nullopt;
+    return Source{tunnel, mdd, known->dialect};
+}
+
+bool KeyDistributor::admits_conference(const Source& source, const tunnel::Message& message) {
+    if (roster_.conference(message.conference) == nullptr)
         tally_.count(Drop::conference_unknown);
-    else if (!mdd->serves(message.conference))
+    else if (!source.mdd->serves(message.conference))
         tally_.count(Drop::conference_forbidden);
     else
-        return conference;
-    return nullptr;
+        return true;
+    return false;
+}
+
+// rfc9185: any tunnel of an MDD that may serve the conference; while it is not known yet, only the
+// MDD that began.
+bool KeyDistributor::admits_speaker(const Source& source, const Entry& entry) {
+    if (entry.speaker.mdd == source.mdd->fingerprint) return true;
+    if (!entry.keyed)
+        tally_.count(Drop::foreign_mdd);
+    else if (!source.mdd->serves(entry.admitted.conference))
+        tally_.count(Drop::conference_forbidden);
+    else
+        return true;
+    return false;
 }
 
 bool KeyDistributor::admits_datagram(const tunnel::Message& message) {
@@ -99,9 +130,10 @@ bool KeyDistributor::admits_datagram(const tunnel::Message& message) {
     return false;
 }
 
-bool KeyDistributor::is_consistent(const Entry& entry, const tunnel::Message& message) {
+bool KeyDistributor::is_consistent(const Entry& entry, const tunnel::Message& message,
+                                   Dialect dialect) {
     const auto* profiles = profiles_in(message);
-    if (entry.conference != message.conference)
+    if (dialect == Dialect::dtls_v1 && entry.conference != message.conference)
         tally_.count(Drop::conference_changed);
     else if (profiles && *profiles != entry.profiles)
         tally_.count(Drop::profiles_changed);
@@ -110,54 +142,75 @@ bool KeyDistributor::is_consistent(const Entry& entry, const tunnel::Message& me
     return false;
 }
 
-void KeyDistributor::first_contact(const Key& key, tunnel::TunnelId tunnel,
-                                   const tunnel::Message& message, const Conference& conference,
-                                   const ClientRandom& random, TimePoint now) {
+void KeyDistributor::first_contact(const Key& key, const Source& source,
+                                   const tunnel::Message& message, const ClientRandom& random,
+                                   TimePoint now) {
     const auto existing = entries_.find(key);
     const auto* profiles = profiles_in(message);
     if (!profiles && existing == entries_.end()) return tally_.count(Drop::no_profiles);
-    if (timers_.size() >= limits_.handshakes) return tally_.count(Drop::busy);
+    if (handshaking_.size() >= limits_.handshakes) return tally_.count(Drop::busy);
 
-    auto answer = gate_.offer(
-        message.dtls, cookie_subject(key.first, key.second), [&](Bytes hello_verify_request) {
-            send(tunnel, {message.association,
-                          message.conference,
-                          tunnel::Empty{},
-                          {hello_verify_request.begin(), hello_verify_request.end()}});
-        });
+    const TunnelBook::Tunnel speaker{source.mdd->fingerprint, source.dialect};
+    auto answer = gate_.offer(message.dtls, cookie_subject(key), [&](Bytes hello_verify_request) {
+        tunnels_.send(speaker, source.tunnel,
+                      {message.association,
+                       message.conference,
+                       tunnel::Empty{},
+                       {hello_verify_request.begin(), hello_verify_request.end()}});
+    });
     if (std::holds_alternative<EndpointGate::CookieSent>(answer)) {
         ++tally_.cookies_sent;
     } else if (auto* accepted = std::get_if<std::unique_ptr<EndpointSsl>>(&answer)) {
         auto& entry = entries_[key];
-        entry.conference = message.conference;
+        entry.speaker = speaker;
+        entry.mdd_name = source.mdd->name;
+        entry.tunnel = source.tunnel;
+        if (!entry.keyed) entry.conference = message.conference;
         if (profiles) entry.profiles = *profiles;
-        entry.tunnel = tunnel;
-        begin(key, std::move(*accepted), conference, random, now);
-        settle(key);
+        begin(key, std::move(*accepted), random, now);
+        settle(key, now);
     } else {
         tally_.count(Drop::bad_hello);
     }
 }
 
 void KeyDistributor::begin(const Key& key, std::unique_ptr<EndpointSsl> accepted,
-                           const Conference& conference, const ClientRandom& random,
-                           TimePoint now) {
+                           const ClientRandom& random, TimePoint now) {
     auto& entry = entries_.at(key);
-    const auto number = static_cast<std::uint16_t>(conference.profile);
-    Terms terms;
-    terms.profile = conference.profile;
-    terms.mdd_can = std::ranges::find(entry.profiles, number) != entry.profiles.end();
-    terms.admits = [&conference](const auto& shown) {
-        return conference.endpoint(shown) != nullptr;
-    };
-    terms.deadline = limits_.handshake_deadline;
-    // Map nodes do not move, and an entry outlives its connections.
-    auto out = [this, key, &entry](Bytes datagram, const srtp::HopKeys* keys) {
+    Admission::Asked asked;
+    asked.mdd = entry.speaker.mdd;
+    asked.dialect = entry.speaker.dialect;
+    // An association does not move to another conference.
+    if (entry.keyed || asked.dialect == Dialect::dtls_v1) asked.conference = entry.conference;
+    asked.mdd_profiles = entry.profiles;
+    entry.association.begin(std::make_unique<Connection>(
+                                std::move(accepted), random, Admission(roster_, std::move(asked)),
+                                limits_.handshake_deadline, now, tally_, out_of(key, entry)),
+                            tally_);
+}
+
+// Map nodes do not move, and an entry outlives its connections.
+Connection::Out KeyDistributor::out_of(const Key& key, Entry& entry) {
+    return [this, key, &entry](Bytes datagram, const srtp::HopKeys* keys) {
         transmit(key, entry, datagram, keys);
     };
-    entry.association.begin(std::make_unique<Connection>(std::move(accepted), random,
-                                                         std::move(terms), now, tally_, out),
-                            tally_);
+}
+
+// Only the MDD that speaks for an association can end it: the id of another's is no right.
+void KeyDistributor::disconnect_by_mdd(const Key& key, const Source& source, TimePoint now) {
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) return tally_.count(Drop::unknown_disconnect);
+    auto& entry = found->second;
+    if (entry.speaker.mdd != source.mdd->fingerprint) return tally_.count(Drop::foreign_mdd);
+    entry.tunnel = source.tunnel;
+    if (entry.keyed) {
+        ++tally_.disconnected;
+        hooks_.notify(notice(Notice::Kind::disconnected, key, entry));
+        entry.association.drop_live();
+        forget_keyed(key, entry, true);
+    }
+    entry.association.abandon(Refusal::disconnected);
+    settle(key, now);
 }
 
 void KeyDistributor::expire(TimePoint now) {
@@ -167,105 +220,79 @@ void KeyDistributor::expire(TimePoint now) {
         due.push_back(key);
     }
     for (const auto& key : due) {
-        entries_.at(key).association.expire(now);
-        settle(key);
+        const auto found = entries_.find(key);
+        if (found == entries_.end()) continue;
+        found->second.association.expire(now);
+        settle(key, now);
     }
 }
 
 std::optional<TimePoint> KeyDistributor::deadline() const {
-    if (timers_.empty()) return std::nullopt;
-    return timers_.begin()->first;
+    const auto conferences = memberships_.deadline();
+    if (timers_.empty()) return conferences;
+    return std::min(timers_.begin()->first, conferences.value_or(TimePoint::max()));
 }
 
-// After anything that may have changed an association. The entry may be gone afterwards.
-void KeyDistributor::settle(const Key& key) {
-    auto& entry = entries_.at(key);
-    if (const auto failure = entry.association.take_failure()) {
-        auto refused = notice(Notice::Kind::refused, key, entry, failure->endpoint);
-        refused.refusal = failure->refusal;
-        notify_(refused);
-    }
-    const auto* live = entry.association.live();
-    if (live != entry.keyed) {
-        if (entry.keyed) forget_keyed(key, entry);
-        if (live) {
-            welcome(key, entry, *live);
-        } else {
-            ++tally_.closed;
-            notify_(notice(Notice::Kind::closed, key, entry, entry.endpoint));
-        }
-    }
-    set_timer(key, entry, entry.association.deadline());
-    if (entry.association.is_over()) entries_.erase(key);
-}
-
-void KeyDistributor::welcome(const Key& key, Entry& entry, const Connection& live) {
-    entry.keyed = &live;
-    entry.endpoint = live.fingerprint();
-    const auto [place, is_only] = live_.try_emplace({entry.conference, entry.endpoint}, key);
-    if (!is_only) displace(std::exchange(place->second, key));
-    notify_(notice(Notice::Kind::keyed, key, entry, entry.endpoint));
-}
-
-void KeyDistributor::displace(const Key& key) {
-    auto& older = entries_.at(key);
-    ++tally_.displaced;
-    older.association.close_live();
-    older.keyed = nullptr;
-    notify_(notice(Notice::Kind::displaced, key, older, older.endpoint));
-    if (older.association.is_over()) entries_.erase(key);
-}
-
-void KeyDistributor::forget_keyed(const Key& key, Entry& entry) {
-    entry.keyed = nullptr;
-    const auto place = live_.find({entry.conference, entry.endpoint});
-    if (place != live_.end() && place->second == key) live_.erase(place);
-}
-
-void KeyDistributor::set_timer(const Key& key, Entry& entry, std::optional<TimePoint> at) {
-    if (entry.timer) timers_.erase({*entry.timer, key});
-    entry.timer = at;
-    if (at) timers_.insert({*at, key});
-}
-
+// What carries media keys waits for the end of the turn: a restart must know the association that
+// its MDD believes in.
 void KeyDistributor::transmit(const Key& key, const Entry& entry, Bytes datagram,
                               const srtp::HopKeys* keys) {
     tunnel::Message message{
         key.second, entry.conference, tunnel::Empty{}, {datagram.begin(), datagram.end()}};
-    if (keys) {
-        auto information = key_information(*keys);
-#ifdef MDD_AUDIT
-        auto sent = notice(Notice::Kind::keys_sent, key, entry, entry.endpoint);
-        sent.keys_sha256 = keys_sha256(information);
-        notify_(sent);
-#endif
-        message.body = std::move(information);
+    if (!keys) {
+        tunnels_.send(entry.speaker, entry.tunnel, message);
+        return;
     }
-    if (const auto tunnel = tunnel_of(key, entry))
-        send(*tunnel, message);
-    else
-        ++tally_.unsent;
+    auto information = key_information(*keys);
+#ifdef MDD_AUDIT
+    auto sent = notice(Notice::Kind::keys_sent, key, entry);
+    sent.keys_sha256 = keys_sha256(information);
+    hooks_.notify(sent);
+#endif
+    message.body = std::move(information);
+    held_.emplace_back(key, std::move(message));
 }
 
-void KeyDistributor::send(tunnel::TunnelId tunnel, const tunnel::Message& message) {
-    ++(send_(tunnel, message) ? tally_.messages_out : tally_.unsent);
+Notice KeyDistributor::notice(Notice::Kind kind, const Key& key, const Entry& entry) const {
+    Notice made;
+    made.kind = kind;
+    made.mdd = entry.mdd_name;
+    made.association = key.second;
+    made.conference = entry.conference;
+    made.endpoint = entry.name;
+    return made;
 }
 
-std::optional<tunnel::TunnelId> KeyDistributor::tunnel_of(const Key& key,
-                                                          const Entry& entry) const {
-    if (tunnels_.contains(entry.tunnel)) return entry.tunnel;
-    const auto newest = std::find_if(tunnels_.rbegin(), tunnels_.rend(),
-                                     [&](const auto& up) { return up.second == key.first; });
-    if (newest == tunnels_.rend()) return std::nullopt;
-    return newest->first;
+Tally KeyDistributor::tally() const {
+    auto tally = tally_;
+    tally.messages_out = tunnels_.sent();
+    tally.unsent = tunnels_.unsent();
+    tally.disconnects_sent = tunnels_.disconnects();
+    return tally;
 }
 
-Notice KeyDistributor::notice(Notice::Kind kind, const Key& key, const Entry& entry,
-                              const dtls::Fingerprint& endpoint) const {
-    const auto* conference = roster_.conference(entry.conference);
-    const auto* id = conference ? conference->endpoint(endpoint) : nullptr;
-    const auto* mdd = roster_.mdd(key.first);
-    return {kind, mdd ? mdd->name : "", key.second, entry.conference, id ? *id : "", {}, {}};
+std::vector<tunnel::TunnelId> KeyDistributor::reload(Roster roster, TimePoint now, WallTime wall) {
+    roster_ = std::move(roster);
+    std::vector<Key> everybody;
+    for (const auto& [key, entry] : entries_) everybody.push_back(key);
+    for (const auto& key : everybody) {
+        auto& entry = entries_.at(key);
+        const auto* mdd = roster_.mdd(entry.speaker.mdd);
+        // Other handshakes are judged by the new roster as they go on.
+        if (mdd == nullptr) entry.association.abandon(Refusal::put_out);
+        if (entry.keyed &&
+            !still_admits(roster_, entry.speaker.mdd, entry.speaker.dialect, entry.admitted))
+            put_out(key, now);
+        else
+            settle(key, now);
+    }
+    std::vector<tunnel::ConferenceId> forgotten = memberships_.adopt(roster_);
+    keep_changes(forgotten, now, wall);
+    finish_turn(now, wall);
+    std::vector<tunnel::TunnelId> to_close;
+    for (const auto& [id, tunnel] : tunnels_.all())
+        if (!roster_.mdd(tunnel.mdd)) to_close.push_back(id);
+    return to_close;
 }
 
 }  // namespace mdd::kmf

@@ -1,6 +1,8 @@
 // From the rows of kmf.toml to what the program uses.
 #include "tools/mdd-kmf/kmf_config.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "tools/mdd-kmf/kmf_file.h"
@@ -21,24 +23,38 @@ Mdd mdd_of(const MddRow& row) {
     return mdd;
 }
 
+RekeyPolicy rekey_of(const ConferenceRow& row) {
+    RekeyPolicy policy{.on_join = false, .on_leave = false, .interval = {}, .ttl = {}};
+    for (const auto& word : row.rekey) {
+        if (word == "join") policy.on_join = true;
+        if (word == "leave") policy.on_leave = true;
+        if (const auto interval = rekey_interval(word)) policy.interval = interval;
+    }
+    policy.ttl = std::chrono::floor<std::chrono::seconds>(row.ekt_ttl);
+    return policy;
+}
+
 Conference conference_of(const ConferenceRow& row) {
-    Conference conference{{row.id}, row.profile, {}};
+    Conference conference;
+    conference.id = {row.id};
+    conference.profile = row.profile;
+    conference.rekey = rekey_of(row);
+    conference.require_tls_id = row.require_tls_id;
+    conference.tls_id = row.tls_id.value_or("");
     for (const auto& endpoint : row.endpoints)
-        conference.endpoints.emplace(endpoint.fingerprint, endpoint.id);
+        conference.endpoints.emplace(endpoint.fingerprint,
+                                     Endpoint{endpoint.id, endpoint.tls_id.value_or("")});
     return conference;
 }
 
-// Keys of the contract that a later version serves: said aloud, since whoever sets them expects
-// something.
-void warn(const ConferenceRow& row, std::vector<std::string>& warnings) {
-    const auto later = [&](const char* key, const char* when) {
-        warnings.push_back(
-            fmt::format("conference {}: {} has no effect yet; it takes effect with {}.",
-                        config::to_string(row.id), key, when));
-    };
-    if (row.rekey) later("rekey", "EKT keys from the KMF");
-    if (row.ekt_ttl) later("ekt_ttl", "EKT keys from the KMF");
-    if (row.require_tls_id) later("require_tls_id", "protocol \"rfc9185\"");
+// An endpoint that only one of the protocols lets in: legal, and said aloud.
+void warn(const KmfFile& file, const ConferenceRow& row, std::vector<std::string>& warnings) {
+    if (std::ranges::find(file.protocols, Protocol::rfc9185) == file.protocols.end()) return;
+    for (const auto& endpoint : row.endpoints)
+        if (row.require_tls_id && !endpoint.tls_id)
+            warnings.push_back(fmt::format(
+                "conference {}: endpoint \"{}\" has no tls_id and can join over dtls-v1 only.",
+                config::to_string(row.id), endpoint.id));
 }
 
 KmfConfig config_of(const KmfFile& file) {
@@ -47,10 +63,16 @@ KmfConfig config_of(const KmfFile& file) {
     made.listen_port = file.listen.port;
     made.tunnel_tls = {file.tunnel_tls.cert, file.tunnel_tls.key, file.tunnel_tls.ca, {}};
     made.endpoint_tls = {file.endpoint_tls.cert, file.endpoint_tls.key};
+    made.dialects.clear();
+    for (const auto protocol : file.protocols)
+        made.dialects.push_back(protocol == Protocol::rfc9185 ? tunnel::Dialect::rfc9185
+                                                              : tunnel::Dialect::dtls_v1);
+    if (file.state.file) made.state = {*file.state.file, *file.state.key_file, file.state.standby};
+    made.audit_file = file.audit.file;
     for (const auto& row : file.mdds) made.mdds.push_back(mdd_of(row));
     for (const auto& row : file.conferences) {
         made.conferences.push_back(conference_of(row));
-        warn(row, made.warnings);
+        warn(file, row, made.warnings);
     }
     return made;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -10,19 +11,29 @@
 
 #include "controlplane/config/descriptor.h"
 #include "kmf-tunnel/credentials.h"
+#include "kmf-tunnel/message.h"
 #include "tools/mdd-kmf/endpoint_gate.h"
 #include "tools/mdd-kmf/roster.h"
 
 namespace mdd::kmf {
 
+struct StateConfig {
+    std::filesystem::path file;
+    std::filesystem::path key_file;
+    bool standby = false;
+};
+
 struct KmfConfig {
     std::string listen_address;  // dotted IPv4
     std::uint16_t listen_port = 0;
+    std::vector<tunnel::Dialect> dialects{tunnel::Dialect::dtls_v1};
     tunnel::Credentials tunnel_tls;
     EndpointIdentity endpoint_tls;
+    std::optional<StateConfig> state;
+    std::optional<std::filesystem::path> audit_file;
     std::vector<Mdd> mdds;
     std::vector<Conference> conferences;
-    // One sentence for each key that is known but has no effect in this version.
+    // One sentence for each thing that is legal but may surprise.
     std::vector<std::string> warnings;
 };
 

@@ -11,6 +11,9 @@ namespace mdd::kmf {
 
 enum class Protocol { dtls_v1, rfc9185 };
 
+// A word of `rekey`, already checked: nullopt for "join" and "leave".
+std::optional<std::chrono::milliseconds> rekey_interval(const std::string& word);
+
 struct TunnelTlsRow {
     std::filesystem::path cert, key, ca;
 };
@@ -25,15 +28,24 @@ struct MddRow {
 struct EndpointRow {
     std::string id;
     config::Sha256 fingerprint{};
+    std::optional<std::string> tls_id;
 };
 struct ConferenceRow {
     config::Id128 id{};
     srtp::Profile profile = srtp::Profile::double_aes_128_gcm;
     bool allow_plain = false;
-    std::optional<std::vector<std::string>> rekey;
-    std::optional<std::chrono::milliseconds> ekt_ttl;
-    std::optional<bool> require_tls_id;
+    std::vector<std::string> rekey;
+    std::chrono::milliseconds ekt_ttl{};
+    bool require_tls_id = true;
+    std::optional<std::string> tls_id;
     std::vector<EndpointRow> endpoints;
+};
+struct StateRow {
+    std::optional<std::filesystem::path> file, key_file;
+    bool standby = false;
+};
+struct AuditRow {
+    std::optional<std::filesystem::path> file;
 };
 struct KmfFile {
     config::Ipv4Endpoint listen;
@@ -41,6 +53,8 @@ struct KmfFile {
     std::vector<srtp::Profile> profiles;
     TunnelTlsRow tunnel_tls;
     EndpointTlsRow endpoint_tls;
+    StateRow state;
+    AuditRow audit;
     std::vector<MddRow> mdds;
     std::vector<ConferenceRow> conferences;
 };

@@ -1,7 +1,11 @@
-// mdd-kmf: parses its arguments, starts the service, ends on a signal, writes the totals.
+// mdd-kmf: parses its arguments, becomes the authority, runs the service, reloads on SIGHUP, ends
+// on other signals, writes the totals.
 #include <csignal>
 #include <fstream>
 #include <iostream>
+#include <optional>
+#include <sstream>
+#include <variant>
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -9,9 +13,9 @@
 #include <sys/resource.h>
 #include <CLI/CLI.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <nlohmann/json.hpp>
 
-#include "kmf-tunnel/secure.h"
 #include "kmf-tunnel/tls_version.h"
 #include "tools/mdd-kmf/service.h"
 
@@ -23,9 +27,12 @@ constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 64;
 constexpr int kExitConfig = 78;
 
+constexpr std::chrono::milliseconds kStandbyInterval{50};
+
 struct Arguments {
     std::string config;
     std::string json;
+    std::string trace;
     bool check_config = false;
 };
 
@@ -44,10 +51,69 @@ void log_to_stderr() {
     spdlog::flush_on(spdlog::level::info);
 }
 
-// What only OpenSSL can tell about a configuration. Throws a sentence.
-void check_certificates(const kmf::KmfConfig& config) {
-    const tunnel::SecureContext tunnel_side(tunnel::Role::kmf, config.tunnel_tls);
-    const kmf::EndpointGate endpoint_side(config.endpoint_tls, 1000);
+// Either the configuration, or what is wrong with it, as a compiler would print it.
+std::variant<kmf::KmfConfig, std::string> load(const std::string& file) {
+    auto loaded = kmf::load_kmf_config(file);
+    if (const auto* errors = std::get_if<config::ConfigErrors>(&loaded)) {
+        std::ostringstream text;
+        errors->print(text);
+        return text.str();
+    }
+    try {
+        kmf::check_secrets(std::get<kmf::KmfConfig>(loaded));
+    } catch (const std::exception& error) {
+        return file + ": error: " + error.what() + "\n";
+    }
+    return std::get<kmf::KmfConfig>(std::move(loaded));
+}
+
+// Waits, without listening, for the state to be free. nullopt: told to end meanwhile.
+std::optional<kmf::StateFile> take_authority(boost::asio::io_context& io,
+                                             boost::asio::signal_set& signals,
+                                             const kmf::StateConfig& config) {
+    const auto key = kmf::read_state_key(config.key_file);
+    auto state = kmf::StateFile::open(config.file, key);
+    if (!state && !config.standby)
+        throw std::runtime_error("Another mdd-kmf holds the state file \"" + config.file.string() +
+                                 "\"; end it, or set state.standby = true to wait for that.");
+    if (!state) spdlog::info("standing by: another mdd-kmf holds {}", config.file.string());
+    bool is_told_to_end = false;
+    boost::asio::steady_timer timer(io);
+    while (!state && !is_told_to_end) {
+        timer.expires_after(kStandbyInterval);
+        timer.async_wait([](const boost::system::error_code&) {});
+        signals.async_wait([&](const boost::system::error_code& error, int signal) {
+            if (!error && signal != SIGHUP) is_told_to_end = true;
+            timer.cancel();
+        });
+        io.run_one();
+        timer.cancel();
+        signals.cancel();
+        io.run();
+        io.restart();
+        state = kmf::StateFile::open(config.file, key);
+        if (state) spdlog::info("took over: the state is free");
+    }
+    return is_told_to_end ? std::nullopt : std::move(state);
+}
+
+void reload(kmf::Service& service, const std::string& file) {
+    auto loaded = load(file);
+    if (const auto* config = std::get_if<kmf::KmfConfig>(&loaded))
+        service.reload(*config);
+    else
+        service.refuse_reload(std::get<std::string>(loaded));
+}
+
+// Until a signal other than SIGHUP ends it.
+void wait_for_signal(boost::asio::io_context& io, boost::asio::signal_set& signals,
+                     kmf::Service& service, const std::string& file) {
+    signals.async_wait([&](const boost::system::error_code& error, int signal) {
+        if (error) return;
+        if (signal != SIGHUP) return io.stop();
+        reload(service, file);
+        wait_for_signal(io, signals, service, file);
+    });
 }
 
 int serve(const kmf::KmfConfig& config, const Arguments& arguments) {
@@ -58,11 +124,14 @@ int serve(const kmf::KmfConfig& config, const Arguments& arguments) {
         if (!report) throw std::runtime_error("Cannot write \"" + arguments.json + "\".");
     }
     boost::asio::io_context io(1);
-    kmf::Service service(io, config);
-    boost::asio::signal_set signals(io, SIGTERM, SIGINT);
-    signals.async_wait([&](const boost::system::error_code& error, int) {
-        if (!error) io.stop();
-    });
+    boost::asio::signal_set signals(io, SIGTERM, SIGINT, SIGHUP);
+    std::optional<kmf::StateFile> state;
+    if (config.state) {
+        state = take_authority(io, signals, *config.state);
+        if (!state) return 0;
+    }
+    kmf::Service service(io, config, std::move(state), arguments.trace);
+    wait_for_signal(io, signals, service, arguments.config);
     service.start();
     spdlog::info("endpoints pin fingerprint_sha256={}",
                  dtls::fingerprint_text(service.endpoint_fingerprint()));
@@ -77,18 +146,12 @@ int serve(const kmf::KmfConfig& config, const Arguments& arguments) {
 }
 
 int run(const Arguments& arguments) {
-    auto loaded = kmf::load_kmf_config(arguments.config);
-    if (const auto* errors = std::get_if<config::ConfigErrors>(&loaded)) {
-        errors->print(std::cerr);
+    auto loaded = load(arguments.config);
+    if (const auto* wrong = std::get_if<std::string>(&loaded)) {
+        std::cerr << *wrong;
         return kExitConfig;
     }
     const auto& config = std::get<kmf::KmfConfig>(loaded);
-    try {
-        check_certificates(config);
-    } catch (const std::exception& error) {
-        std::cerr << arguments.config << ": error: " << error.what() << "\n";
-        return kExitConfig;
-    }
     for (const auto& warning : config.warnings) spdlog::warn("{}", warning);
     if (arguments.check_config) {
         std::cout << arguments.config << ": good\n";
@@ -109,6 +172,9 @@ int main(int argc, char** argv) {
         ->type_name("FILE");
     app.add_flag("--check-config", arguments.check_config, "Check the configuration and end");
     app.add_option("--json", arguments.json, "Write totals here at the end")->type_name("FILE");
+    app.add_option("--trace", arguments.trace,
+                   "Write a line for each tunnel message here: time, association, digest")
+        ->type_name("FILE");
     app.set_version_flag("--version", "mdd-kmf " MDD_VERSION "\n" + tunnel::tls_library_version());
     try {
         app.parse(argc, argv);

@@ -20,13 +20,6 @@ Sorting sort_inbound(Bytes datagram) {
     return Sorting::pass;
 }
 
-Bytes finished_record(Bytes datagram) {
-    RecordWalk walk(datagram);
-    while (const auto record = walk.next())
-        if (record->type == ContentType::handshake && record->epoch > 0) return record->whole;
-    return {};
-}
-
 bool has_protected_record(Bytes datagram) {
     RecordWalk walk(datagram);
     while (const auto record = walk.next())

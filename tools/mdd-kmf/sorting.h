@@ -27,10 +27,6 @@ enum class Sorting {
 // while it shakes hands.
 Sorting sort_inbound(Bytes datagram);
 
-// The first protected handshake record of the datagram, header included; empty when there is none.
-// Without tickets and renegotiation that is its sender's Finished.
-Bytes finished_record(Bytes datagram);
-
 // The datagram holds a record of epoch 1 or above.
 bool has_protected_record(Bytes datagram);
 

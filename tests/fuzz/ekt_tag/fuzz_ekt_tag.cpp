@@ -11,11 +11,17 @@ using namespace mdd;
 
 namespace {
 
-const endpoint::EktKey& key() {
-    static const endpoint::EktKey made = [] {
+constexpr std::uint16_t kSpi = 0x0102;
+constexpr endpoint::EktKeyring::Clock::time_point kNow{};
+
+const endpoint::EktKeyring& keyring() {
+    static const endpoint::EktKeyring made = [] {
         endpoint::EktKey key;
-        key.spi = 0x0102;
-        return key;
+        key.spi = kSpi;
+        key.ttl = std::chrono::hours(1);
+        endpoint::EktKeyring keyring;
+        keyring.add(std::move(key), kNow);
+        return keyring;
     }();
     return made;
 }
@@ -28,9 +34,10 @@ void check_tag(srtp::Bytes input) {
     if (tag->kind != endpoint::EktTag::Kind::full) return;
     test::must(tag->ciphertext.size() % 8 == 0 && tag->ciphertext.size() + 7 == tag->size_bytes);
     endpoint::EktContents contents;
-    const auto fault = endpoint::open_full_tag(key(), tag->ciphertext, 16, contents);
+    const auto fault =
+        endpoint::open_full_tag(*keyring().find(kSpi, kNow), tag->ciphertext, 16, contents);
     test::must(fault != endpoint::EktFault::none || contents.key_bytes == 16);
-    endpoint::E2eReceiver(key(), 1).learn(*tag, 1);
+    endpoint::E2eReceiver(keyring(), 1).learn(*tag, 1, kNow);
 }
 
 void check_packet(srtp::Bytes input) {

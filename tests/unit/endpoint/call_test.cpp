@@ -1,82 +1,12 @@
 // Whole endpoints on real loopback sockets, with a libsrtp2 distributor in the MDD's place:
 // handshake, media, RTCP, late joiners, re-keys, pauses, local programs.
 #include <fstream>
+#include <set>
 
-#include "tests/unit/endpoint/distributor.h"
-#include "tools/mdd-endpoint/endpoint.h"
+#include "tests/unit/endpoint/call.h"
 
 namespace mdd::endpoint::test {
 namespace {
-
-using namespace std::chrono_literals;
-
-class CallTest : public ::testing::TestWithParam<srtp::Profile> {
-  protected:
-    CallTest() {
-        const auto key = directory_ / "ekt.toml";
-        std::ofstream(key) << "spi = 5\nttl = 600\nkey = \""
-                           << std::string(2 * srtp::traits_of(GetParam()).hop_key_bytes, '7')
-                           << "\"\nsalt = \"505152535455565758595a5b\"\n";
-        std::filesystem::permissions(
-            key, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-    }
-    ~CallTest() override { std::filesystem::remove_all(directory_); }
-
-    Options options() {
-        Options options;
-        options.mdd = distributor_.address();
-        options.bind = parse_udp_address("127.0.0.1:0");
-        options.certificate = client_.cert_file;
-        options.key = client_.key_file;
-        options.kmf = kmf_.fingerprint();
-        options.profile = GetParam();
-        options.ekt_key_file = directory_ / "ekt.toml";
-        options.handshake_timeout = 5s;
-        return options;
-    }
-    Options source(std::uint32_t ssrc, unsigned rate = 500) {
-        auto with = options();
-        with.generators.push_back({ssrc, 96, rate, 400, 65000});
-        return with;
-    }
-    Endpoint& join(const Options& options) {
-        auto& endpoint = *endpoints_.emplace_back(std::make_unique<Endpoint>(loop_, options));
-        endpoint.start([] { FAIL() << "the first handshake did not come about"; });
-        EXPECT_TRUE(run_until([&] { return endpoint.report()["keyed"] == true; }));
-        return endpoint;
-    }
-    void run_for(std::chrono::milliseconds time) {
-        loop_.restart();
-        loop_.run_for(time);
-    }
-    bool run_until(const std::function<bool()>& done, std::chrono::milliseconds limit = 5s) {
-        const auto end = Clock::now() + limit;
-        while (!done() && Clock::now() < end) run_for(2ms);
-        return done();
-    }
-    // Ends sending, lets what is under way arrive.
-    void settle(Endpoint& sender) {
-        sender.toggle_pause();
-        run_for(50ms);
-    }
-    static void expect_clean(const nlohmann::ordered_json& report) {
-        for (auto* name :
-             {"lost", "reordered", "hbh_failed", "e2e_failed", "e2e_no_key", "replayed",
-              "ohb_invalid", "malformed", "pattern_damaged", "send_refused"})
-            EXPECT_EQ(report["rtp"][name], 0) << name;
-        EXPECT_EQ(report["ekt"]["bad"], 0);
-        EXPECT_EQ(report["rtcp"]["hbh_failed"], 0);
-    }
-
-    std::filesystem::path directory_ =
-        std::filesystem::path(::testing::TempDir()) / ("call_" + std::to_string(::getpid()));
-    bool made_ = std::filesystem::create_directories(directory_);
-    boost::asio::io_context loop_{1};
-    Certificate client_ = make_certificate(directory_, "client");
-    Certificate kmf_ = make_certificate(directory_, "kmf");
-    Distributor distributor_{loop_, kmf_, GetParam()};
-    std::vector<std::unique_ptr<Endpoint>> endpoints_;
-};
 
 TEST_P(CallTest, EverythingSentIsReceivedOnceAndWhole) {
     auto& b = join(options());
@@ -130,6 +60,22 @@ TEST_P(CallTest, ReceiveOnlyEndpointIsHeardByItsReports) {
     EXPECT_TRUE(run_until([&] { return distributor_.rtcp_in.size() == 2; }, 1500ms));
     EXPECT_TRUE(read_rtcp(distributor_.rtcp_in[0].second));
     EXPECT_EQ(b.report()["rtcp"]["sent"], 2);
+}
+
+// RTCP is not end to end: the distributor reads it (RFC 8871 §4.3).
+TEST_P(CallTest, OwnRtcpTellsNothingButARandomName) {
+    join(options());
+    join(source(1111));
+    EXPECT_TRUE(run_until([&] { return distributor_.rtcp_in.size() >= 2; }));
+    std::set<std::string> names;
+    for (const auto& [from, packet] : distributor_.rtcp_in) {
+        const auto chunk = packet.begin() + 18;  // report with SSRC, header with SSRC, CNAME's head
+        ASSERT_GT(packet.size(), 18u);
+        const std::string name(chunk, chunk + packet[17]);
+        EXPECT_EQ(packet, receiver_report(srtp::load_be32(packet.data() + 4), name));
+        names.insert(name);
+    }
+    EXPECT_EQ(names.size(), 2u);
 }
 
 TEST_P(CallTest, KeyframeIsRequestedForEachNewStreamOnRequest) {

@@ -14,19 +14,24 @@ inline srtp::MasterKey numbered_master_key(std::uint8_t number) {
     return {srtp::Secret<32>(Packet(32, number)), srtp::Secret<12>(Packet(12, number))};
 }
 
+inline srtp::MasterKey copy_of(const srtp::MasterKey& key) {
+    return {srtp::Secret<32>(key.key.bytes()), srtp::Secret<12>(key.salt.bytes())};
+}
+
 // Different for each endpoint and each handshake.
 inline srtp::HopKeys numbered_hop_keys(srtp::Profile profile, int number) {
     return {profile, numbered_master_key(static_cast<std::uint8_t>(2 * number)),
             numbered_master_key(static_cast<std::uint8_t>(2 * number + 1))};
 }
 
-inline EktKey conference_key(srtp::Profile profile) {
+// Another key and salt for each SPI.
+inline EktKey conference_key(srtp::Profile profile, std::uint16_t spi = 7) {
     EktKey key;
-    key.spi = 7;
+    key.spi = spi;
     key.ttl = std::chrono::hours(24);
     key.key_bytes = srtp::traits_of(profile).hop_key_bytes;
-    key.key = srtp::Secret<32>(Packet(32, 0xEE));
-    key.salt = srtp::Secret<12>(Packet(12, 0x55));
+    key.key = srtp::Secret<32>(Packet(32, static_cast<std::uint8_t>(0xE0 + spi)));
+    key.salt = srtp::Secret<12>(Packet(12, static_cast<std::uint8_t>(0x50 + spi)));
     return key;
 }
 
@@ -48,6 +53,16 @@ class ConversationTest : public ::testing::Test {
     ConversationTest() {
         a.install(numbered_hop_keys(kProfile, 1));
         b.install(numbered_hop_keys(kProfile, 2));
+        give(a, 7);
+        give(b, 7);
+    }
+
+    // The KMF's key with this SPI comes; what waited for it.
+    std::vector<ReceivedRtp> give(DoubleContext& context, std::uint16_t spi) {
+        std::vector<ReceivedRtp> opened;
+        EXPECT_EQ(context.learn(conference_key(kProfile, spi), now, opened),
+                  EktKeyring::Added::newest);
+        return opened;
     }
 
     // A's datagram for an RTP packet. Fails the test when A refuses.
@@ -66,8 +81,8 @@ class ConversationTest : public ::testing::Test {
     }
 
     Clock::time_point now{std::chrono::hours(1)};
-    DoubleContext a{kProfile, conference_key(kProfile), now};
-    DoubleContext b{kProfile, conference_key(kProfile), now};
+    DoubleContext a{kProfile};
+    DoubleContext b{kProfile};
     LibsrtpRelay relay{numbered_hop_keys(kProfile, 1), numbered_hop_keys(kProfile, 2)};
 };
 

@@ -1,6 +1,7 @@
 // KMF and media distributor in one, on a real UDP socket, for tests of the whole endpoint: one DTLS
-// server for each address, then everything from one endpoint goes to all others with a sequence
-// number of its own. Not mdd.
+// server for each address, which hands out the conference's EKT key, then everything from one
+// endpoint goes to all others with a sequence number of its own. Whoever was left out of an EKT key
+// is still sent everything: a distributor need not be honest. Not mdd.
 #pragma once
 
 #include <map>
@@ -26,6 +27,29 @@ class Distributor {
     UdpAddress address() const { return socket_.local_address(); }
     void close() { socket_.close(); }
 
+    // Gives everybody but `left_out` the key with this SPI, later joiners included.
+    void rekey(std::uint16_t spi, const std::optional<UdpAddress>& left_out = std::nullopt) {
+        spi_ = spi;
+        for (auto& [address, peer] : peers_)
+            if (address != left_out && peer.server->keys())
+                send(peer.server->deliver(conference_key(profile_, spi)), address);
+    }
+    // Says close_notify to everybody.
+    void put_all_out() {
+        for (auto& [address, peer] : peers_) send(peer.server->close(), address);
+    }
+
+    // When the key with this SPI was acknowledged by the last of those who have.
+    Clock::time_point last_acknowledged(std::uint16_t spi) const {
+        const auto found = acknowledged_at_.find(spi);
+        return found == acknowledged_at_.end() ? Clock::time_point{} : found->second.back();
+    }
+    std::size_t acknowledged_by(std::uint16_t spi) const {
+        const auto found = acknowledged_at_.find(spi);
+        return found == acknowledged_at_.end() ? 0 : found->second.size();
+    }
+
+    bool gives_ekt_key_on_joining = true;
     std::uint64_t rtp_in = 0;
     std::uint64_t failed = 0;
     std::vector<std::pair<UdpAddress, Packet>> rtcp_in;
@@ -34,6 +58,7 @@ class Distributor {
   private:
     struct Peer {
         std::unique_ptr<KeyServer> server;
+        std::size_t acknowledged = 0;
         HopContext hop;
         bool installed = false;
     };
@@ -54,15 +79,25 @@ class Distributor {
         if (!peer.server || (peer.installed && tunnel::is_client_hello_record(datagram))) {
             peer.server = std::make_unique<KeyServer>(identity_, profile_);
             peer.installed = false;
+            peer.acknowledged = 0;
         }
-        const auto replies = peer.server->answer(datagram);
+        send(peer.server->answer(datagram), from);
         if (peer.server->keys() && !peer.installed) {
             // The endpoint's write keys are what this side reads with.
             const auto& keys = peer.server->keys()->hop;
-            peer.hop.install({keys.profile, copy(keys.server_write), copy(keys.client_write)});
+            peer.hop.install(
+                {keys.profile, copy_of(keys.server_write), copy_of(keys.client_write)});
             peer.installed = true;
+            if (srtp::traits_of(profile_).is_double && gives_ekt_key_on_joining)
+                send(peer.server->deliver(conference_key(profile_, spi_)), from);
         }
-        for (const auto& reply : replies) socket_.send_to(reply, from);
+        for (; peer.acknowledged < peer.server->acknowledged().size(); ++peer.acknowledged)
+            acknowledged_at_[peer.server->acknowledged()[peer.acknowledged]].push_back(
+                Clock::now());
+    }
+
+    void send(const KeyServer::Datagrams& datagrams, const UdpAddress& to) {
+        for (const auto& datagram : datagrams) socket_.send_to(datagram, to);
     }
 
     void on_rtp(Peer& source, Packet packet, Clock::time_point at) {
@@ -103,12 +138,10 @@ class Distributor {
         }
     }
 
-    static srtp::MasterKey copy(const srtp::MasterKey& key) {
-        return {srtp::Secret<32>(key.key.bytes()), srtp::Secret<12>(key.salt.bytes())};
-    }
-
     const Certificate& identity_;
     srtp::Profile profile_;
+    std::uint16_t spi_ = 7;
+    std::map<std::uint16_t, std::vector<Clock::time_point>> acknowledged_at_;
     std::map<UdpAddress, Peer> peers_;
     UdpSocket socket_;
 };

@@ -16,10 +16,20 @@ class DoubleVectorsTest : public ::testing::TestWithParam<std::size_t> {
     DoubleVectors vectors{GetParam()};
     Clock::time_point now{std::chrono::hours(1)};
 
-    DoubleContext sender() {
-        return DoubleContext(vectors.profile(), vectors.ekt_key(), vectors.inner_key(), now);
+    std::unique_ptr<DoubleContext> sender() {
+        return with_ekt_key(std::make_unique<DoubleContext>(vectors.profile(), agreed_key()));
     }
-    DoubleContext receiver() { return DoubleContext(vectors.profile(), vectors.ekt_key(), now); }
+    std::unique_ptr<DoubleContext> receiver() {
+        return with_ekt_key(std::make_unique<DoubleContext>(vectors.profile()));
+    }
+    E2eSender::MakeKey agreed_key() {
+        return [this](std::size_t) { return srtp::Secret<32>(vectors.inner_key()); };
+    }
+    std::unique_ptr<DoubleContext> with_ekt_key(std::unique_ptr<DoubleContext> context) {
+        std::vector<ReceivedRtp> opened;
+        context->learn(vectors.ekt_key(), now, opened);
+        return context;
+    }
 
     static Packet joined(Packet packet, const Packet& tag) {
         packet.insert(packet.end(), tag.begin(), tag.end());
@@ -28,8 +38,8 @@ class DoubleVectorsTest : public ::testing::TestWithParam<std::size_t> {
 };
 
 TEST_P(DoubleVectorsTest, InnerLayerYieldsTheAgreedPacketBeforeTheOuterOne) {
-    const auto key = vectors.ekt_key();
-    E2eSender inner(key, vectors.inner_key());
+    E2eSender inner(agreed_key());
+    inner.use(std::make_shared<const EktKey>(vectors.ekt_key()));
     auto packet = vectors.bytes("rtp");
     PacketIndex index = 0;
     ASSERT_EQ(inner.seal(packet, index), Crypto::ok);
@@ -39,10 +49,10 @@ TEST_P(DoubleVectorsTest, InnerLayerYieldsTheAgreedPacketBeforeTheOuterOne) {
 
 TEST_P(DoubleVectorsTest, SentPacketIsWireAWithTheFullTagBehind) {
     auto context = sender();
-    context.install(vectors.hop_keys());
+    context->install(vectors.hop_keys());
     auto packet = vectors.bytes("rtp");
     PacketIndex index = 0;
-    ASSERT_TRUE(context.seal(packet, index, now));
+    ASSERT_TRUE(context->seal(packet, index, now));
     EXPECT_EQ(to_hex(packet), vectors.text("wire_a") + to_hex(vectors.full_tag()));
 }
 
@@ -54,9 +64,9 @@ TEST_P(DoubleVectorsTest, EveryRelayedFormOpensToTheOriginalPacket) {
         if (!name.starts_with("relay_")) continue;
         SCOPED_TRACE(name);
         auto context = receiver();
-        context.install(vectors.hop_keys());
+        context->install(vectors.hop_keys());
         const auto wire = from_hex(relay["wire"].get<std::string>());
-        const auto received = context.open(joined(wire, vectors.full_tag()), now);
+        const auto received = context->open(joined(wire, vectors.full_tag()), now);
         ASSERT_EQ(received.size(), 1u);
         EXPECT_EQ(to_hex(received[0].rtp), to_hex(synthetic));
         EXPECT_EQ(received[0].index, 0x1234u);
@@ -76,12 +86,12 @@ TEST_P(DoubleRollOverTest, CountersOfBothLayersAreSeparate) {
                << 16;
     };
     auto a = sender();
-    a.hop().start_sending_at(kSsrc, number("a_roc") | 0x1234);
-    a.sender()->start_at(kSsrc, number("inner_roc") | 0x1234);
-    a.install(vectors.hop_keys());
+    a->hop().start_sending_at(kSsrc, number("a_roc") | 0x1234);
+    a->sender()->start_at(kSsrc, number("inner_roc") | 0x1234);
+    a->install(vectors.hop_keys());
     auto packet = vectors.bytes("rtp");
     PacketIndex index = 0;
-    ASSERT_TRUE(a.seal(packet, index, now));
+    ASSERT_TRUE(a->seal(packet, index, now));
     const auto wire = from_hex(roc["wire_a"].get<std::string>());
     ASSERT_GT(packet.size(), wire.size());
     const Packet tag(packet.begin() + static_cast<std::ptrdiff_t>(wire.size()), packet.end());
@@ -90,10 +100,10 @@ TEST_P(DoubleRollOverTest, CountersOfBothLayersAreSeparate) {
     EXPECT_EQ(index, number("inner_roc") | 0x1234);
 
     auto b = receiver();
-    b.hop().start_receiving_at(kSsrc, number("b_roc") | 7);
-    b.install(vectors.hop_keys());
+    b->hop().start_receiving_at(kSsrc, number("b_roc") | 7);
+    b->install(vectors.hop_keys());
     const auto relayed = from_hex(roc["relay_pt111_seq7"].get<std::string>());
-    const auto received = b.open(joined(relayed, tag), now);
+    const auto received = b->open(joined(relayed, tag), now);
     ASSERT_EQ(received.size(), 1u);
     EXPECT_EQ(to_hex(received[0].rtp), vectors.text("synthetic"));
     EXPECT_EQ(received[0].index, number("inner_roc") | 0x1234);
@@ -101,9 +111,9 @@ TEST_P(DoubleRollOverTest, CountersOfBothLayersAreSeparate) {
 
 TEST_P(DoubleVectorsTest, FirstSrtcpPacketCarriesIndexOne) {
     auto a = sender();
-    a.install(vectors.hop_keys());
+    a->install(vectors.hop_keys());
     auto packet = vectors.bytes("rtcp");
-    ASSERT_TRUE(a.seal_rtcp(packet));
+    ASSERT_TRUE(a->seal_rtcp(packet));
     EXPECT_EQ(to_hex(packet), vectors.text("srtcp_a_index1"));
 }
 
@@ -112,12 +122,12 @@ TEST_P(DoubleVectorsTest, SrtcpOpensWithIndexZeroAndOne) {
                          master_key(vectors.text("b_outer_mk"), vectors.text("b_outer_ms")),
                          master_key(vectors.text("a_outer_mk"), vectors.text("a_outer_ms"))};
     auto context = receiver();
-    context.install(from_a);
+    context->install(from_a);
     int opened = 0;
     for (auto* name : {"srtcp_a_index0", "srtcp_a_index1"}) {
         if (!vectors.json().contains(name)) continue;
         auto packet = vectors.bytes(name);
-        ASSERT_TRUE(context.open_rtcp(packet, now)) << name;
+        ASSERT_TRUE(context->open_rtcp(packet, now)) << name;
         EXPECT_EQ(to_hex(packet), vectors.text("rtcp"));
         ++opened;
     }

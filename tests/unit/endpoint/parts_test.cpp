@@ -74,11 +74,22 @@ TEST(StreamStats, CountsGapsAndReorderingByTheSendersNumbers) {
 TEST(StreamStats, RestartedSenderIsNoGap) {
     StreamStats stats;
     for (PacketIndex index : {10u, 12u}) stats.note(3, index);
-    for (PacketIndex index : {900u, 901u, 903u}) stats.note(4, index);
+    for (PacketIndex index : {9000u, 9001u, 9003u}) stats.note(4, index);
     stats.note(3, 13);
     EXPECT_EQ(stats.lost(), 2u);
     EXPECT_EQ(stats.received(), 6u);
     EXPECT_EQ(stats.reordered(), 1u);
+}
+
+TEST(StreamStats, NewKeyOfASenderThatGoesOnHidesNoGap) {
+    StreamStats stats;
+    for (PacketIndex index : {10u, 11u}) stats.note(1, index);
+    for (PacketIndex index : {14u, 15u}) stats.note(2, index);
+    stats.note(1, 12);
+    EXPECT_EQ(stats.lost(), 1u);
+    EXPECT_EQ(stats.reordered(), 1u);
+    stats.note(3, 3);
+    EXPECT_EQ(stats.reordered(), 2u) << "close behind is late, not a restart";
 }
 
 TEST(IndexTracker, FollowsTheNearestRollOver) {
@@ -158,18 +169,19 @@ class OptionsTest : public ::testing::Test {
 };
 
 TEST_F(OptionsTest, StreamsAreReadInOrder) {
-    const auto options = parse({"--ekt-key-file", "e",
-                                "--rtp-in",       "UDP:6000",
-                                "--ssrc",         "0x1111",
-                                "--pt",           "96",
-                                "--rtp-in",       "6002",
-                                "--ssrc",         "2222",
-                                "--pt",           "111",
-                                "--rtp-out",      "udp:127.0.0.1:7000",
-                                "--expect",       "5:96:VP8/90000",
-                                "--expect",       "6:111:opus/48000/2",
-                                "--generate",     "7:0:50:160:65000",
-                                "--seconds",      "1.5"});
+    const auto options = parse({"--rtp-in",     "UDP:6000",
+                                "--ssrc",       "0x1111",
+                                "--pt",         "96",
+                                "--rtp-in",     "6002",
+                                "--ssrc",       "2222",
+                                "--pt",         "111",
+                                "--rtp-out",    "udp:127.0.0.1:7000",
+                                "--expect",     "5:96:VP8/90000",
+                                "--expect",     "6:111:opus/48000/2",
+                                "--generate",   "7:0:50:160:65000",
+                                "--seconds",    "1.5",
+                                "--tls-id",     "01234567890123456789",
+                                "--kmf-tls-id", "abcdefghij+/-_ABCDEFGHIJ"});
     ASSERT_EQ(options.sources.size(), 2u);
     EXPECT_EQ(options.sources[0].port, 6000);
     EXPECT_EQ(options.sources[0].ssrc, 0x1111u);
@@ -180,24 +192,27 @@ TEST_F(OptionsTest, StreamsAreReadInOrder) {
     EXPECT_EQ(options.output->expected[1].encoding, "opus/48000/2");
     EXPECT_EQ(options.generators.at(0).first_sequence, 65000);
     EXPECT_EQ(options.run_time.count(), 1500);
+    EXPECT_EQ(options.session_ids.own, "01234567890123456789");
+    EXPECT_EQ(options.session_ids.kmf, "abcdefghij+/-_ABCDEFGHIJ");
     EXPECT_EQ(options.profile, srtp::Profile::double_aes_128_gcm);
 }
 
 TEST_F(OptionsTest, NonsenseIsRefusedInASentence) {
     const std::vector<std::pair<std::vector<const char*>, const char*>> cases = {
-        {{}, "needs --ekt-key-file"},
-        {{"--ekt-key-file", "e", "--profile", "AES"}, "no SRTP profile"},
-        {{"--ekt-key-file", "e", "--profile", "SRTP_AEAD_AES_128_GCM"}, "no use for"},
-        {{"--ekt-key-file", "e", "--rtp-in", "UDP:6000"}, "one --ssrc and one --pt"},
-        {{"--ekt-key-file", "e", "--rtp-in", "6000", "--ssrc", "1", "--pt", "72"},
-         "look like RTCP"},
-        {{"--ekt-key-file", "e", "--rtp-in", "6000", "--ssrc", "1x", "--pt", "7"}, "an SSRC"},
-        {{"--ekt-key-file", "e", "--generate", "1:2:3"}, "SSRC:PT:PPS:BYTES"},
-        {{"--ekt-key-file", "e", "--generate", "1:2:3:4"}, "at least 1 packet"},
-        {{"--ekt-key-file", "e", "--generate", "1:2:3:40", "--generate", "1:2:3:40"}, "same SSRC"},
-        {{"--ekt-key-file", "e", "--sdp", "x"}, "--rtp-out"},
-        {{"--ekt-key-file", "e", "--rtp-out", "UDP:host:1"}, "numeric ADDR:PORT"},
-        {{"--ekt-key-file", "e", "--nonsense"}, "nonsense"},
+        {{"--ekt-key-file", "e"}, "ekt-key-file"},
+        {{"--profile", "AES"}, "no SRTP profile"},
+        {{"--tls-id", "tooshort"}, "--tls-id must be 20 to 255"},
+        {{"--tls-id", "0123456789012345678 "}, "--tls-id must be 20 to 255"},
+        {{"--kmf-tls-id", "0123456789=0123456789"}, "--kmf-tls-id must be 20 to 255"},
+        {{"--rtp-in", "UDP:6000"}, "one --ssrc and one --pt"},
+        {{"--rtp-in", "6000", "--ssrc", "1", "--pt", "72"}, "look like RTCP"},
+        {{"--rtp-in", "6000", "--ssrc", "1x", "--pt", "7"}, "an SSRC"},
+        {{"--generate", "1:2:3"}, "SSRC:PT:PPS:BYTES"},
+        {{"--generate", "1:2:3:4"}, "at least 1 packet"},
+        {{"--generate", "1:2:3:40", "--generate", "1:2:3:40"}, "same SSRC"},
+        {{"--sdp", "x"}, "--rtp-out"},
+        {{"--rtp-out", "UDP:host:1"}, "numeric ADDR:PORT"},
+        {{"--nonsense"}, "nonsense"},
     };
     for (const auto& [arguments, text] : cases)
         EXPECT_NE(refusal(arguments).find(text), std::string::npos)

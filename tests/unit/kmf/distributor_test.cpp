@@ -43,9 +43,7 @@ TEST(Admission, DropsMessagesForAConferenceThatTheMddMayNotServe) {
 TEST(Admission, NeedsTheProfileListWithAFirstClientHello) {
     World world;
     auto& client = world.join(1, world.alice);
-    world.kmf->receive(
-        world.route, {association_id(1), world.conference, tunnel::Empty{}, client.outbox.front()},
-        World::kmf_now());
+    world.give({association_id(1), world.conference, tunnel::Empty{}, client.outbox.front()});
     EXPECT_EQ(world.tally()[Drop::no_profiles], 1u);
     EXPECT_TRUE(world.sent.empty());
 }
@@ -54,7 +52,7 @@ TEST(Admission, DropsWhatBelongsToNoAssociation) {
     World world;
     auto& client = world.join(1, world.alice);
     ASSERT_TRUE(world.run_until_established(client));
-    SSL_write(client.ssl(), "x", 1);
+    client.close();
     world.to_kmf(2, client.outbox.front());
     EXPECT_EQ(world.tally()[Drop::stray], 1u);
     world.to_kmf(1, {});
@@ -69,7 +67,7 @@ TEST(Admission, HoldsAnAssociationToItsConferenceAndProfileList) {
     const auto hello = again.outbox.front();
     auto elsewhere = world.wrapped(association_id(1), hello);
     elsewhere.conference = conference_id(0xC1);
-    world.kmf->receive(world.route, elsewhere, World::kmf_now());
+    world.give(elsewhere);
     EXPECT_EQ(world.tally()[Drop::conference_forbidden], 1u);
     world.mdd_profiles.pop_back();
     world.to_kmf(1, hello);

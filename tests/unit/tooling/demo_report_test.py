@@ -26,11 +26,20 @@ class Arithmetic(unittest.TestCase):
 
     def test_a_packet_is_lost_when_the_receiver_was_keyed_and_did_not_get_it(self):
         sent = {(1, 1): 100, (1, 2): 200, (1, 3): 300}
-        self.assertEqual(report.lost(sent, {(1, 3): 350}, keyed_since=150), 1)
-        self.assertEqual(report.lost(sent, {}, keyed_since=0), 3)
+        self.assertEqual(report.lost(sent, {(1, 3): 350}, heard_since=150), 1)
+        self.assertEqual(report.lost(sent, {}, heard_since=0), 3)
+
+    def test_a_joiner_hears_from_when_the_sender_has_changed_over_to_its_first_ekt_key(self):
+        sender, joiner = report.Trace(), report.Trace()
+        sender.keyed, sender.ekt = 10, {1: 20, 2: 300, 3: 900}
+        joiner.keyed, joiner.ekt = 250, {2: 260, 3: 880}
+        self.assertEqual(report.hears_since(sender, joiner), 300)
+        self.assertEqual(report.hears_since(joiner, sender), 10, "who was there hears the joiner from the start")
+        sender.ekt = {}
+        self.assertEqual(report.hears_since(sender, joiner), 250)
 
     def test_the_same_number_on_another_ssrc_is_another_packet(self):
-        self.assertEqual(report.lost({(1, 1): 100}, {(2, 1): 150}, keyed_since=0), 1)
+        self.assertEqual(report.lost({(1, 1): 100}, {(2, 1): 150}, heard_since=0), 1)
 
     def test_packets_are_counted_in_the_second_they_belong_to(self):
         self.assertEqual(report.per_second(1_000_000, 2, [1_000_000, 1_999_999, 2_000_000, 9_000_000, 5]), [2, 1])
@@ -41,12 +50,13 @@ class Arithmetic(unittest.TestCase):
 
 
 class TraceFiles(unittest.TestCase):
-    def test_a_trace_tells_sent_received_and_the_first_handshake(self):
+    def test_a_trace_tells_sent_received_the_first_handshake_and_ekt_keys(self):
         with tempfile.NamedTemporaryFile("w", suffix=".trace") as file:
-            file.write("keyed,5000\ntx,7,65537,9000,120\nrx,8,3,900,12000,110,4711\nkeyed,99000\n")
+            file.write("keyed,5000\nekt,513,6000\ntx,7,65537,9000,120\nrx,8,3,900,12000,110,4711\nkeyed,99000\n")
             file.flush()
             trace = report.read_trace(file.name)
         self.assertEqual((trace.sent, trace.received, trace.keyed), ({(7, 65537): 9.0}, {(8, 3): 12.0}, 5.0))
+        self.assertEqual(trace.ekt, {513: 6.0})
 
 
 class Judgement(unittest.TestCase):

@@ -63,6 +63,19 @@ TEST_F(TunnelDatagramLink, ASilentKmfThatAnswersAgainKeepsTheOldTunnel) {
     EXPECT_EQ(record_.count("up kmf-a"), 2u);
 }
 
+TEST_F(TunnelDatagramLink, NewCredentialsAreUsedEvenWhenTheOldTunnelAnswersAgain) {
+    make_kmf();
+    make_link(kmf_->listener.port());
+    ASSERT_TRUE(come_up());
+    run_for(Milliseconds(100), {&io_, &kmf_->io});
+    ASSERT_TRUE(run_until([&] { return !link_->is_up(); }, {&io_})) << "the KMF is stopped";
+    link_->renew(pki().credentials("mdd-renewed"));
+    run_for(Milliseconds(20), {&io_});
+    ASSERT_TRUE(until([&] { return kmf_->record.lines.back() == "down 1 closed_by_peer"; }));
+    EXPECT_NE(kmf_->record.lines[1].find("mdd-renewed"), std::string::npos);
+    EXPECT_EQ(record_.count("up kmf-a"), 3u) << "the first, the answer, and the new one";
+}
+
 TEST_F(TunnelDatagramLink, EveryAttemptHasItsOwnSourcePort) {
     boost::asio::ip::udp::socket mute(io_, {boost::asio::ip::address_v4::loopback(), 0});
     mute.non_blocking(true);

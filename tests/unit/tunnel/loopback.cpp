@@ -55,7 +55,8 @@ std::size_t LinkRecord::count(const std::string& line) const {
     return count_in(lines, line);
 }
 
-void ListenerRecord::on_tunnel_up(TunnelId tunnel, const PeerIdentity& peer, Dialect) {
+void ListenerRecord::on_tunnel_up(TunnelId tunnel, const PeerIdentity& peer, Dialect dialect) {
+    dialects.push_back(dialect);
     lines.push_back("up " + number(tunnel) + " " + peer.common_name);
 }
 void ListenerRecord::on_tunnel_message(TunnelId tunnel, Message&& message) {

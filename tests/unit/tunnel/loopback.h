@@ -43,7 +43,8 @@ class ListenerRecord : public tunnel::ListenerEvents {
 
     std::size_t count(const std::string& line) const;
     std::vector<std::string> lines;
-    std::string last_text;  // of the last down or refusal
+    std::string last_text;                  // of the last down or refusal
+    std::vector<tunnel::Dialect> dialects;  // of the tunnels that came up
     // Called for each message, for instance to answer it.
     std::function<void(tunnel::TunnelId, tunnel::Message&&)> on_message = [](tunnel::TunnelId,
                                                                              tunnel::Message&&) {};

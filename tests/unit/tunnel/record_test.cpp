@@ -39,6 +39,15 @@ Datagram joined(Datagram first, const Datagram& second) {
     return first;
 }
 
+TEST(TunnelRecord, KnowsARecordThatNoPeerCanHaveMade) {
+    EXPECT_TRUE(has_impossible_record(record(21, 1, Datagram(2))));
+    EXPECT_TRUE(has_impossible_record(record(23, 1, Datagram(23))));
+    EXPECT_TRUE(has_impossible_record(joined(record(22, 0, {1}), record(22, 1, {}))));
+    EXPECT_FALSE(has_impossible_record(record(23, 1, Datagram(24))));
+    EXPECT_FALSE(has_impossible_record(record(21, 0, Datagram(2))));
+    EXPECT_FALSE(has_impossible_record({}));
+}
+
 TEST(TunnelRecord, WalksEveryRecordOfADatagram) {
     const Datagram datagram = joined(record(20, 0, {1}), record(22, 1, Datagram(40, 0xaa)));
     RecordWalk walk(datagram);
@@ -115,6 +124,14 @@ TEST(TunnelRecord, BrokenDatagramsAreNothing) {
     EXPECT_FALSE(is_well_formed(record(19, 0, {1})));
     for (const std::uint8_t type : {24, 25, 27}) EXPECT_FALSE(is_well_formed(record(type, 0, {1})));
     EXPECT_FALSE(is_well_formed(record(22, 0, {1}, 0x03)));
+}
+
+TEST(TunnelRecord, AnAckIsKnownOnlyWhereItIsProtected) {
+    EXPECT_TRUE(is_well_formed(record(26, 1, Datagram(40))));
+    EXPECT_TRUE(is_well_formed(record(26, 0xffff, Datagram(40))));
+    EXPECT_FALSE(is_well_formed(record(26, 0, Datagram(40)))) << "anybody can write that one";
+    EXPECT_FALSE(is_well_formed(record(25, 1, Datagram(40))));
+    EXPECT_FALSE(is_well_formed(record(27, 1, Datagram(40))));
 }
 
 TEST(TunnelRecord, RandomBytesNeverReadPastTheEnd) {

@@ -14,6 +14,7 @@ namespace mdd::tunnel {
 namespace {
 
 using test::SessionPair;
+using test::TestCertificate;
 using test::TestPki;
 
 class TunnelSecure : public ::testing::Test {
@@ -38,6 +39,27 @@ TEST_F(TunnelSecure, BothEndsLearnWhoThePeerIs) {
     const PeerIdentity& mdd = std::get<Up>(pair.kmf_events.front()).peer;
     EXPECT_EQ(mdd.common_name, "mdd-7");
     EXPECT_EQ(mdd.certificate_sha256, mdd_leaf.certificate_sha256);
+}
+
+// Some releases of OpenSSL end an association on a protected record that is shorter than its tag.
+TEST_F(TunnelSecure, SurvivesForgedRecordsThatAreTooShortForTheirTag) {
+    SessionPair pair(mdd_, kmf_);
+    pair.connect();
+    ASSERT_TRUE(pair.mdd.is_up());
+    std::uint64_t forged = 0;
+    for (const std::uint8_t type : {20, 21, 22, 23})
+        for (std::uint8_t size_bytes = 0; size_bytes < 24; ++size_bytes) {
+            std::vector<std::uint8_t> record{type, 0xfe, 0xfd, 0,  1, 0,         0,
+                                             0,    0,    0,    99, 0, size_bytes};
+            record.resize(record.size() + size_bytes);
+            pair.mdd.on_datagram(pair.now, record);
+            pair.kmf.on_datagram(pair.now, record);
+            ++forged;
+        }
+    EXPECT_TRUE(pair.mdd.is_up());
+    EXPECT_TRUE(pair.kmf.is_up());
+    EXPECT_EQ(pair.mdd.counters().impossible, forged);
+    EXPECT_EQ(pair.kmf.counters().impossible, forged);
 }
 
 TEST_F(TunnelSecure, NoHandshakeDatagramIsLongerThanTheMtu) {
@@ -193,6 +215,27 @@ TEST_F(TunnelSecure, RecordsUpTo16384BytesPassAndLongerOnesDoNot) {
     EXPECT_TRUE(mdd.send(srtp::Bytes(bytes).first(1)));
     run();
     EXPECT_EQ(arrived, (std::vector<std::size_t>{kMaxRecordBytes, 1}));
+}
+
+TEST_F(TunnelSecure, TheEndOfACertificatesValidityIsReadFromItsFile) {
+    using namespace std::chrono;
+    const auto until = [](const TestCertificate& leaf) {
+        return certificate_expiry(leaf.cert_file) - system_clock::now();
+    };
+    const auto fresh = until(pki_.issue("leaf-1"));
+    EXPECT_GT(fresh, hours(24) - minutes(1));
+    EXPECT_LE(fresh, hours(24));
+    const auto expired = until(pki_.issue_expired("leaf-2"));
+    EXPECT_GT(expired, -hours(1) - minutes(1));
+    EXPECT_LE(expired, -hours(1));
+    for (const std::string& file : {std::string("/nowhere.pem"), mdd_.key_file}) {
+        try {
+            certificate_expiry(file);
+            FAIL() << "read a validity from " << file;
+        } catch (const std::runtime_error& error) {
+            EXPECT_NE(std::string(error.what()).find(file), std::string::npos);
+        }
+    }
 }
 
 TEST_F(TunnelSecure, BadFilesAreNamedAtStartUp) {
