@@ -118,11 +118,11 @@ Verdict Associations::pass_up(EndpointState& endpoint, srtp::Bytes datagram, Tim
 bool Associations::find_another_kmf(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now) {
     const auto kmf =
         find(endpoint, {.not_this = endpoint.association->kmf, .silent_too = true}, now);
-    if (!kmf) return false;
     if (endpoint.keys.keyed()) {
-        move(endpoint, *kmf);
+        if (kmf && is_away(endpoint, now)) move(endpoint, *kmf);
         return say(endpoint, datagram);
     }
+    if (!kmf) return false;
     // Another KMF knows nothing of a handshake that is half done: it has to begin again.
     if (!tunnel::is_client_hello_record(datagram)) return false;
     endpoint.association->hello.assign(1, {datagram.begin(), datagram.end()});
@@ -191,6 +191,11 @@ void Associations::tunnel_up(const TunnelName& name) {
         }
 }
 
+bool Associations::is_away(const EndpointState& endpoint, TimePoint now) const {
+    const auto since = tunnels_.down_since(tunnel_of(endpoint));
+    return since && now - *since >= kMoveAfter;
+}
+
 void Associations::check(EndpointState& endpoint, TimePoint now) {
     const auto& association = *endpoint.association;
     const auto name = tunnel_of(endpoint);
@@ -203,8 +208,7 @@ void Associations::check(EndpointState& endpoint, TimePoint now) {
             fail_over(endpoint, *kmf, now);
         return;
     }
-    const auto since = tunnels_.down_since(name);
-    if (!endpoint.keys.keyed() || !since || now - *since < kMoveAfter) return;
+    if (!endpoint.keys.keyed() || !is_away(endpoint, now)) return;
     if (const auto kmf = find(endpoint, {.not_this = association.kmf}, now)) move(endpoint, *kmf);
 }
 

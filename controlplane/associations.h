@@ -53,6 +53,7 @@ class Associations {
     void fail_over(EndpointState& endpoint, KmfIndex kmf, TimePoint now);
     void move(EndpointState& endpoint, KmfIndex kmf);
     bool find_another_kmf(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now);
+    bool is_away(const EndpointState& endpoint, TimePoint now) const;
     bool may_speak(EndpointState& endpoint, const TunnelName& from);
     void check(EndpointState& endpoint, TimePoint now);
     void close_unused_tunnels(TimePoint now);

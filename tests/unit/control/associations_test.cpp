@@ -318,7 +318,7 @@ TEST_P(SeveralKmfs, AnAssociationStaysWithItsKmfOverAShortAbsence) {
     const auto id = key("alice", 1, 2);
     run_for(150ms);
     restart_kmf(0);
-    run_until([&] { return !kmfs[0]->peers.empty(); });
+    run_until([&] { return !kmfs[0]->peers.empty() && control->tunnels()[0].up(); });
     from_endpoint("alice", test::record(23, 1));
     run_until([&] { return !kmfs[0]->messages.empty(); });
     EXPECT_EQ(kmfs[0]->messages.back().association, id);
