@@ -33,13 +33,33 @@ TokenBucket* Admission::bucket_of(net::Be32 source, TimePoint now) {
     return &sources_.emplace(key, fresh).first->second;
 }
 
-bool Admission::begin(EndpointRef who, net::Be32 source, TimePoint now) {
+std::string_view Admission::to_string(Ruling ruling) {
+    switch (ruling) {
+        case Ruling::admitted:
+            return "admitted";
+        case Ruling::source_rate:
+            return "source_rate";
+        case Ruling::node_rate:
+            return "node_rate";
+        case Ruling::pending_full:
+            return "pending_full";
+        case Ruling::sources_full:
+            return "sources_full";
+        case Ruling::count_:
+            break;
+    }
+    return "";
+}
+
+Admission::Ruling Admission::begin(EndpointRef who, net::Be32 source, TimePoint now) {
     // When full, what is under way stays: new ones have to wait.
-    if (pending_.size() >= limits_.pending) return false;
+    if (pending_.size() >= limits_.pending && !is_pending(who)) return Ruling::pending_full;
     auto* bucket = bucket_of(source, now);
-    if (bucket == nullptr || !bucket->take(now) || !all_.take(now)) return false;
+    if (bucket == nullptr) return Ruling::sources_full;
+    if (!bucket->take(now)) return Ruling::source_rate;
+    if (!all_.take(now)) return Ruling::node_rate;
     pending_[who] = {now, now};
-    return true;
+    return Ruling::admitted;
 }
 
 void Admission::touch(EndpointRef who, TimePoint now) {

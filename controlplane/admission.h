@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -39,8 +40,18 @@ class Admission {
   public:
     explicit Admission(const AdmissionLimits& limits);
 
-    // A first ClientHello of `who` from `source`. True: it may begin, and is under way from now on.
-    bool begin(EndpointRef who, net::Be32 source, TimePoint now);
+    enum class Ruling : std::uint8_t {
+        admitted,
+        source_rate,   // the source has begun too many
+        node_rate,     // all together have
+        pending_full,  // too many are under way
+        sources_full,  // too many sources to remember another
+        count_
+    };
+    static std::string_view to_string(Ruling ruling);
+
+    // A first ClientHello of `who` from `source`. Admitted: it is under way from now on.
+    Ruling begin(EndpointRef who, net::Be32 source, TimePoint now);
     // Another datagram of a handshake under way.
     void touch(EndpointRef who, TimePoint now);
     // It has ended: keyed, or the endpoint is gone.

@@ -22,7 +22,7 @@ Conferences::Conferences(const std::vector<ConferencePlan>& plans, std::size_t l
         const auto slot = static_cast<ConferenceSlot>(conferences_.size());
         auto& conference =
             conferences_.emplace_back(slot, plan.id, plan.endpoints.size(), live_ssrcs);
-        conference.tunnels = plan.tunnels;
+        conference.kmfs = plan.kmfs;
         conference.endpoints.resize(plan.endpoints.size());
         for (std::size_t i = 0; i < plan.endpoints.size(); ++i) {
             auto& endpoint = conference.endpoints[i];
@@ -50,11 +50,12 @@ EndpointState* Conferences::find(const tunnel::AssociationId& id) {
     return found == by_association_.end() ? nullptr : find(found->second);
 }
 
-Association& Conferences::associate(EndpointState& endpoint, TunnelIndex tunnel) {
+Association& Conferences::associate(EndpointState& endpoint, KmfIndex kmf) {
     forget_association(endpoint);
     endpoint.association.emplace();
     endpoint.association->id = tunnel::random_association_id();
-    endpoint.association->tunnel = tunnel;
+    endpoint.association->kmf = kmf;
+    endpoint.ended = Ending::none;
     by_association_[endpoint.association->id] = endpoint.ref;
     return *endpoint.association;
 }

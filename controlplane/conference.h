@@ -16,17 +16,35 @@
 
 namespace mdd::control {
 
-using TunnelIndex = unsigned;  // index of a KMF in the configuration
+using KmfIndex = unsigned;  // index in the configuration
 
 // An endpoint's keying, as the tunnel knows it. It lives as long as the endpoint's 4-tuple does and
-// stays with its tunnel, over that tunnel's death too.
+// stays with its KMF, over a tunnel's death too, unless that stays away (associations.h).
 struct Association {
+    static constexpr std::size_t kHello = 4;  // datagrams; browsers split their hello
     tunnel::AssociationId id;
-    TunnelIndex tunnel = 0;
+    KmfIndex kmf = 0;
     DtlsBudget budget;
+    // The endpoint's hello, until the KMF has answered: for a tunnel that is not up yet, and for
+    // another KMF.
+    std::vector<std::vector<std::uint8_t>> hello;
+    TimePoint asked{};
+    std::uint64_t life_before = 0;  // the tunnel's signs of life then
+    bool answered = false;
+    // Keys from the KMF were refused: what it says to the endpoint stays here.
+    bool barred = false;
     // Keys are on their way to the workers: what the KMF says to the endpoint waits, in order.
     unsigned installs_under_way = 0;
     std::vector<std::vector<std::uint8_t>> held;
+};
+
+// Why an endpoint has no association; `none`: it has one, or never had.
+enum class Ending : std::uint8_t {
+    none,
+    silent,      // nothing was heard of it for the time configured
+    put_out,     // its KMF said so
+    unfinished,  // its handshake was given up
+    superseded,  // it began another one, from another address or with another KMF
 };
 
 struct EndpointState {
@@ -35,6 +53,7 @@ struct EndpointState {
     net::SocketAddress address;  // a name tag, not a proof (no ICE)
     std::optional<Place> place;  // from the first admission on
     std::optional<Association> association;
+    Ending ended = Ending::none;
     EndpointKeys keys;
     TimePoint heard{};  // when something of it was last heard
 };
@@ -45,8 +64,9 @@ struct ConferenceState {
         : slot(slot_number), id(conference_id), ssrcs(members, live_ssrcs) {}
     ConferenceSlot slot;
     tunnel::ConferenceId id;
-    std::vector<TunnelIndex> tunnels;      // in order of preference
+    std::vector<KmfIndex> kmfs;            // in order of preference
     std::vector<EndpointState> endpoints;  // by MemberSlot
+    std::optional<KmfIndex> authority;     // the one that associations went to last
     std::optional<srtp::Profile> profile;  // of the keyed endpoints; one for all of them
     SsrcBook ssrcs;
 
@@ -58,7 +78,7 @@ struct ConferenceState {
 // What the configuration says of a conference.
 struct ConferencePlan {
     tunnel::ConferenceId id;
-    std::vector<TunnelIndex> tunnels;
+    std::vector<KmfIndex> kmfs;
     struct Seat {
         std::string id;
         net::SocketAddress address;
@@ -79,7 +99,7 @@ class Conferences {
     }
 
     // Gives `endpoint` a new association; an older one is forgotten.
-    Association& associate(EndpointState& endpoint, TunnelIndex tunnel);
+    Association& associate(EndpointState& endpoint, KmfIndex kmf);
     void forget_association(EndpointState& endpoint);
 
     std::vector<ConferenceState>& all() { return conferences_; }

@@ -1,33 +1,55 @@
 // The control thread's loop: two timers and the tunnels' sockets.
 #include "controlplane/control.h"
 
+#include <spdlog/spdlog.h>
+
+#include <stdexcept>
 #include <utility>
 
 #include "dataplane/datagram.h"
 
 namespace mdd::control {
 
-Control::Control(boost::asio::io_context& io, Settings settings,
-                 const std::vector<tunnel::LinkConfig>& tunnels, std::vector<WorkerDoor> doors)
+Control::Control(boost::asio::io_context& io, Settings settings, const std::vector<KmfPlan>& kmfs,
+                 std::vector<WorkerDoor> doors)
     : state_(std::move(settings), std::move(doors),
              [this](const Command& command) { on_returned(command); }),
-      tunnels_(io, tunnels,
-               [this](TunnelIndex tunnel, tunnel::Message&& message) {
-                   handshakes_.from_kmf(tunnel, std::move(message), Clock::now());
-               }),
-      membership_(state_),
+      tunnels_(io, kmfs,
+               {.message =
+                    [this](const TunnelName& from, tunnel::Message&& message) {
+                        handshakes_.from_kmf(from, std::move(message), Clock::now());
+                    },
+                .up = [this](const TunnelName& name) { associations_.tunnel_up(name); }}),
+      membership_(state_,
+                  [this](EndpointState& endpoint, TimePoint now) {
+                      associations_.end(endpoint, Ending::silent, now);
+                  }),
+      associations_(state_, membership_, tunnels_),
       keying_(state_,
               [this](EndpointRef ref, const tunnel::AssociationId& id) {
                   handshakes_.installed(ref, id, Clock::now());
               }),
-      handshakes_(state_, membership_, keying_, tunnels_),
+      handshakes_(state_, membership_, keying_, associations_),
       poll_timer_(io),
       tick_timer_(io) {}
+
+bool Control::renew(const std::vector<tunnel::Credentials>& credentials) {
+    bool all = true;
+    for (KmfIndex kmf = 0; kmf < credentials.size(); ++kmf) {
+        try {
+            tunnels_.renew(kmf, credentials[kmf]);
+        } catch (const std::runtime_error& error) {
+            spdlog::error("{} The old ones stay in use.", error.what());
+            all = false;
+        }
+    }
+    return all;
+}
 
 void Control::start() {
     running_ = true;
     membership_.announce();
-    tunnels_.start();
+    tunnels_.start(state_.conferences.all());
     arm_poll();
     arm_tick();
 }
@@ -68,7 +90,7 @@ bool Control::poll(TimePoint now) {
 void Control::on_time(TimePoint now) {
     membership_.on_time(now);
     keying_.on_time(now);
-    handshakes_.on_time(now);
+    associations_.on_time(now);
 }
 
 bool Control::take_notices(unsigned worker, TimePoint now) {

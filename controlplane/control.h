@@ -9,7 +9,6 @@
 #include "controlplane/keying.h"
 #include "controlplane/membership.h"
 #include "controlplane/state.h"
-#include "controlplane/tunnels.h"
 
 namespace mdd::control {
 
@@ -18,8 +17,8 @@ class Control {
   public:
     // `doors`: one per worker, by WorkerIndex; must outlive the control. Throws std::runtime_error,
     // a full sentence, when a tunnel's credentials cannot be loaded.
-    Control(boost::asio::io_context& io, Settings settings,
-            const std::vector<tunnel::LinkConfig>& tunnels, std::vector<WorkerDoor> doors);
+    Control(boost::asio::io_context& io, Settings settings, const std::vector<KmfPlan>& kmfs,
+            std::vector<WorkerDoor> doors);
     Control(const Control&) = delete;
     Control& operator=(const Control&) = delete;
 
@@ -27,6 +26,10 @@ class Control {
     void start();
     // Closes the tunnels and polls no more; `io` runs out of work.
     void stop();
+    // Goes over to new certificates and pins, one for each KMF in order, without dropping a tunnel
+    // that is up. A KMF whose new ones cannot be loaded keeps the old, and the log says why. False:
+    // there was one.
+    bool renew(const std::vector<tunnel::Credentials>& credentials);
     // After the workers have ended: counts and frees what they handed up and nobody has looked at.
     void drain();
 
@@ -64,6 +67,7 @@ class Control {
     State state_;
     Tunnels tunnels_;
     Membership membership_;
+    Associations associations_;
     Keying keying_;
     Handshakes handshakes_;
     boost::asio::steady_timer poll_timer_;

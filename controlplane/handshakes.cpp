@@ -44,18 +44,17 @@ Verdict Handshakes::pass_up(const Notice& notice, srtp::Bytes datagram, TimePoin
         if (endpoint->association->budget.validated()) return Verdict::unknown_source;
         return begin(*endpoint, notice, datagram, now);
     }
-    if (!tunnels_.is_up(endpoint->association->tunnel)) return Verdict::dtls_no_tunnel;
     return send_up(*endpoint, datagram, now);
 }
 
 Verdict Handshakes::begin(EndpointState& endpoint, const Notice& notice, srtp::Bytes datagram,
                           TimePoint now) {
     if (!tunnel::is_client_hello_record(datagram)) return Verdict::dtls_malformed;
-    const auto& conference = state_.conferences.conference_of(endpoint);
-    const auto tunnel = tunnels_.first_up(conference.tunnels);
-    if (!tunnel) return Verdict::dtls_no_tunnel;
-    if (!state_.admission.begin(endpoint.ref, notice.flow.remote.ip, now))
-        return Verdict::dtls_rate;
+    const auto kmf = associations_.choose(endpoint, now);
+    if (!kmf) return Verdict::dtls_no_tunnel;
+    const auto ruling = state_.admission.begin(endpoint.ref, notice.flow.remote.ip, now);
+    ++state_.statistics.hellos[static_cast<std::size_t>(ruling)];
+    if (ruling != Admission::Ruling::admitted) return Verdict::dtls_rate;
     if (!membership_.seat(endpoint, notice, now)) {
         if (!endpoint.association) state_.admission.end(endpoint.ref);
         spdlog::warn(
@@ -64,63 +63,45 @@ Verdict Handshakes::begin(EndpointState& endpoint, const Notice& notice, srtp::B
             endpoint.id);
         return Verdict::unknown_source;
     }
-    const auto& association = state_.conferences.associate(endpoint, *tunnel);
-    spdlog::info("endpoint {} begins its handshake, association {}", endpoint.id,
-                 tunnel::to_hex(association.id));
+    associations_.begin(endpoint, *kmf, now);
     return send_up(endpoint, datagram, now);
 }
 
 Verdict Handshakes::send_up(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now) {
-    auto& association = *endpoint.association;
-    if (!association.budget.takes_up(datagram, now)) return Verdict::dtls_rate;
+    if (!endpoint.association->budget.takes_up(datagram, now)) return Verdict::dtls_rate;
     state_.admission.touch(endpoint.ref, now);
-    tunnel::Message message{association.id,
-                            state_.conferences.conference_of(endpoint).id,
-                            tunnel::Empty{},
-                            {datagram.begin(), datagram.end()}};
-    // On every one, not only the first: the tunnel may lose it, and browsers split their hello.
-    if (tunnel::is_epoch0_handshake(datagram)) {
-        tunnel::SupportedProfiles supported;
-        for (const auto profile : state_.settings.profiles)
-            supported.profiles.push_back(static_cast<std::uint16_t>(profile));
-        message.body = std::move(supported);
-    }
-    return tunnels_.send(association.tunnel, message) ? Verdict::accepted : Verdict::dtls_no_tunnel;
+    return associations_.pass_up(endpoint, datagram, now);
 }
 
-EndpointState* Handshakes::addressee(TunnelIndex tunnel, const tunnel::Message& message) {
-    auto* endpoint = state_.conferences.find(message.association);
-    if (endpoint == nullptr) {
-        ++state_.statistics.unknown_association;
-        return nullptr;
-    }
-    // A KMF speaks only for associations that went to it.
-    if (endpoint->association->tunnel != tunnel) {
-        ++state_.statistics.foreign_association;
-        return nullptr;
-    }
-    if (state_.conferences.conference_of(*endpoint).id != message.conference) {
-        ++state_.statistics.wrong_conference;
-        return nullptr;
-    }
-    return endpoint;
-}
-
-void Handshakes::from_kmf(TunnelIndex tunnel, tunnel::Message&& message, TimePoint now) {
-    auto* endpoint = addressee(tunnel, message);
+void Handshakes::from_kmf(const TunnelName& from, tunnel::Message&& message, TimePoint now) {
+    auto* endpoint = associations_.addressee(from, message);
     if (endpoint == nullptr) return;
-    if (auto* keys = std::get_if<tunnel::KeyInformation>(&message.body))
-        if (!keying_.take(*endpoint, std::move(*keys), now)) return;
-    if (message.dtls.empty()) {
+    if (std::holds_alternative<tunnel::Disconnect>(message.body))
+        return associations_.end(*endpoint, Ending::put_out, now);
+    if (std::holds_alternative<tunnel::KeyInformation>(message.body)) {
+        if (!take_keys(*endpoint, message, now) || message.dtls.empty()) return;
+    } else if (message.dtls.empty()) {
         ++state_.statistics.down_empty;
         return;
     }
     auto& association = *endpoint->association;
+    if (association.barred) {
+        ++state_.statistics.down_barred;
+        return;
+    }
     if (association.installs_under_way == 0) return pass_down(*endpoint, message.dtls, now);
     if (association.held.size() < kHeld)
         association.held.push_back(std::move(message.dtls));
     else
         ++state_.statistics.down_rate;
+}
+
+bool Handshakes::take_keys(EndpointState& endpoint, tunnel::Message& message, TimePoint now) {
+    auto& keys = std::get<tunnel::KeyInformation>(message.body);
+    const bool taken = keying_.take(endpoint, std::move(keys), now);
+    // Keys that come alone are followed by the Finished, which must not reach the endpoint either.
+    if (taken || message.dtls.empty()) endpoint.association->barred = !taken;
+    return taken;
 }
 
 void Handshakes::installed(EndpointRef ref, const tunnel::AssociationId& id, TimePoint now) {
@@ -155,15 +136,6 @@ void Handshakes::pass_down(EndpointState& endpoint, srtp::Bytes datagram, TimePo
     }
     ++statistics.down_passed;
     state_.courier.send(state_.publisher.datagram(endpoint.ref, place.owner, packet));
-}
-
-void Handshakes::on_time(TimePoint now) {
-    for (const auto& ref : state_.admission.expire(now)) {
-        ++state_.statistics.expired;
-        auto* endpoint = state_.conferences.find(ref);
-        spdlog::info("endpoint {} did not finish its handshake", endpoint->id);
-        state_.conferences.forget_association(*endpoint);
-    }
 }
 
 }  // namespace mdd::control

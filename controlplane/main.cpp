@@ -4,11 +4,14 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
+#include "controlplane/certificate_watch.h"
 #include "controlplane/config/mdd_config.h"
 #include "controlplane/control.h"
 #include "controlplane/log.h"
@@ -61,8 +64,46 @@ class Running {
     Node& node_;
 };
 
+std::vector<CertificateFile> certificate_files(const config::MddConfig& config) {
+    std::vector<CertificateFile> files;
+    for (const auto& [name, tls] : config.tls) files.push_back({name, tls.cert.string()});
+    return files;
+}
+
+// SIGHUP: what can change while mdd runs are the certificates and pins of its tunnels. A file with
+// an error changes nothing.
+void reload(const std::string& file, const config::MddConfig& running, Control& control,
+            CertificateWatch& certificates) {
+    const auto loaded = config::load_mdd_config(file);
+    if (const auto* errors = std::get_if<config::ConfigErrors>(&loaded)) {
+        std::ostringstream text;
+        errors->print(text);
+        spdlog::error("SIGHUP: {} has errors, nothing changes:\n{}", file, text.str());
+        return;
+    }
+    const auto& config = std::get<config::MddConfig>(loaded);
+    const auto plans = kmf_plans(config);
+    const auto same = [](const config::KmfConfig& a, const config::KmfConfig& b) {
+        return a.name == b.name;
+    };
+    if (!std::ranges::equal(config.kmf, running.kmf, same)) {
+        spdlog::error(
+            "SIGHUP: the list of KMFs has changed, which needs a restart; nothing changes");
+        return;
+    }
+    std::vector<tunnel::Credentials> credentials;
+    for (const auto& plan : plans) credentials.push_back(plan.link.credentials);
+    if (control.renew(credentials))
+        spdlog::info(
+            "SIGHUP: tunnels go over to the certificates and pins of {}; whatever else "
+            "has changed there needs a restart",
+            file);
+    certificates.watch(certificate_files(config));
+}
+
 // Runs until SIGTERM or SIGINT. Returns how the tunnels stood when it came.
-std::vector<TunnelReport> run_until_told(boost::asio::io_context& io, Control& control) {
+std::vector<TunnelReport> run_until_told(boost::asio::io_context& io, Control& control,
+                                         const std::function<void()>& on_hangup) {
     std::vector<TunnelReport> tunnels;
     boost::asio::signal_set ends(io, SIGINT, SIGTERM);
     ends.async_wait([&](const boost::system::error_code& error, int signal) {
@@ -72,15 +113,15 @@ std::vector<TunnelReport> run_until_told(boost::asio::io_context& io, Control& c
         control.stop();
         io.stop();
     });
-    boost::asio::signal_set reload(io, SIGHUP);
-    std::function<void()> ignore = [&] {
-        reload.async_wait([&](const boost::system::error_code& error, int) {
+    boost::asio::signal_set hangups(io, SIGHUP);
+    std::function<void()> wait = [&] {
+        hangups.async_wait([&](const boost::system::error_code& error, int) {
             if (error) return;
-            spdlog::info("SIGHUP: the configuration is read at start only; nothing changes");
-            ignore();
+            on_hangup();
+            wait();
         });
     };
-    ignore();
+    wait();
     control.start();
     io.run();
     return tunnels;
@@ -100,14 +141,17 @@ int run(const config::MddConfig& config, const Options& options) {
     Node node(config);
     boost::asio::io_context io(1);
     Control control(io, control_settings(config, node.port_facts(), node.control_pool()),
-                    tunnel_settings(config), node.doors());
+                    kmf_plans(config), node.doors());
+    CertificateWatch certificates(io);
+    certificates.watch(certificate_files(config));
     const auto begun = Clock::now();
     std::vector<TunnelReport> tunnels;
     {
         const Running running(node);
         spdlog::info("mdd {} is ready: {} worker(s), {} conference(s), crypto {}", MDD_VERSION,
                      config.cpu.workers.size(), config.conferences.size(), srtp::aead_code_path());
-        tunnels = run_until_told(io, control);
+        tunnels = run_until_told(io, control,
+                                 [&] { reload(options.config, config, control, certificates); });
     }
     control.drain();
     auto totals = sum(node.counters(), control.counters());

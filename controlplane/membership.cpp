@@ -39,12 +39,8 @@ void Membership::leave(EndpointState& endpoint, TimePoint now) {
         state_.ledger.retire(endpoint.ref, now);
         conference.ssrcs.park(endpoint.ref.member, state_.publisher.newest_key_start());
         if (!conference.any_keyed()) conference.profile.reset();
-        ++state_.statistics.departures;
-        spdlog::info("endpoint {} of conference {} has left", endpoint.id,
-                     tunnel::to_uuid(conference.id));
     }
     state_.admission.end(endpoint.ref);
-    state_.conferences.forget_association(endpoint);
 }
 
 void Membership::on_ssrc(const Notice& notice, TimePoint now) {
@@ -102,7 +98,7 @@ void Membership::check_activity(TimePoint now) {
         for (auto& endpoint : conference.endpoints) {
             if (!endpoint.keys.keyed()) continue;
             if (now - endpoint.heard > state_.settings.endpoint_timeout)
-                leave(endpoint, now);
+                silent_(endpoint, now);
             else
                 state_.courier.send(
                     state_.publisher.poll_activity(endpoint.ref, endpoint.place->owner));

@@ -1,6 +1,7 @@
 // Endpoints on the workers: their seats, next hops, SSRCs and legs, and when they have left.
 #pragma once
 
+#include <functional>
 #include <string_view>
 
 #include "controlplane/admission.h"
@@ -10,7 +11,9 @@ namespace mdd::control {
 
 class Membership {
   public:
-    explicit Membership(State& state) : state_(state) {}
+    // `silent` is called for an endpoint that nothing has been heard of for too long.
+    Membership(State& state, std::function<void(EndpointState&, TimePoint)> silent)
+        : state_(state), silent_(std::move(silent)) {}
 
     // Tells the workers of every conference. Once, before anything else.
     void announce();
@@ -18,13 +21,13 @@ class Membership {
     // The endpoint that sent `notice` gets its seat on the workers; the worker of its first packet
     // owns it for ever. False: no route to its address.
     bool seat(EndpointState& endpoint, const Notice& notice, TimePoint now);
-    // The endpoint is gone: keys and association end, its SSRCs wait for it.
+    // The endpoint is gone: its keys end, its SSRCs wait for it.
     void leave(EndpointState& endpoint, TimePoint now);
 
     void on_ssrc(const Notice& notice, TimePoint now);
     void on_neighbour(const Notice& notice);
     void on_activity(const PollActivity& answer, TimePoint now);
-    // Asks for activity and link-layer addresses, and lets those go that are silent for too long.
+    // Asks for activity and link-layer addresses.
     void on_time(TimePoint now);
 
     // Pauses or resumes the copy of one stream for one receiver, both by their endpoint ids. False:
@@ -38,6 +41,7 @@ class Membership {
     void ask_neighbours(TimePoint now);
 
     State& state_;
+    std::function<void(EndpointState&, TimePoint)> silent_;
     TimePoint next_check_{};
     // An endpoint can ask for one SSRC after another as fast as it sends.
     TokenBucket refusals_to_log_{/*per_second=*/1, /*burst=*/10};

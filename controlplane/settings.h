@@ -6,12 +6,12 @@
 
 #include "controlplane/config/mdd_config.h"
 #include "controlplane/state.h"
-#include "kmf-tunnel/link.h"
+#include "controlplane/tunnels.h"
 
 namespace mdd::control {
 
-// One per [[kmf]], in their order; TunnelIndex is the index here.
-std::vector<tunnel::LinkConfig> tunnel_settings(const config::MddConfig& config);
+// One per [[kmf]], in their order; KmfIndex is the index here.
+std::vector<KmfPlan> kmf_plans(const config::MddConfig& config);
 
 // `ports` and `pool` come from the node.
 Settings control_settings(const config::MddConfig& config, std::vector<PortFacts> ports,

@@ -56,15 +56,29 @@ nlohmann::json tunnels_json(const Totals& totals) {
     for (const auto& report : totals.tunnels) {
         const auto& counters = report.counters;
         json.push_back({{"kmf", report.kmf},
-                        {"up", report.up},
+                        {"protocol", tunnel::to_string(report.protocol)},
+                        {"up", report.up()},
+                        {"tunnels", report.tunnels},
+                        {"tunnels_up", report.tunnels_up},
                         {"attempts", counters.attempts},
-                        {"reconnects", counters.ups == 0 ? 0 : counters.ups - 1},
+                        {"reconnects", report.reconnects},
+                        {"disconnects_sent", report.disconnects_sent},
+                        {"disconnects_received", report.disconnects_received},
                         {"messages_in", counters.session.messages_in},
                         {"messages_out", counters.session.messages_out},
                         {"refused", counters.session.refused_total()},
                         {"oversize", counters.session.oversize},
+                        {"queue_full", counters.session.queue_full},
                         {"not_up", counters.not_up}});
     }
+    return json;
+}
+
+nlohmann::json hellos_json(const Statistics& statistics) {
+    auto json = nlohmann::json::object();
+    for (std::size_t i = 0; i < statistics.hellos.size(); ++i)
+        json[std::string(Admission::to_string(static_cast<Admission::Ruling>(i)))] =
+            statistics.hellos[i];
     return json;
 }
 
@@ -85,6 +99,8 @@ nlohmann::json kmf_to_endpoint_json(const Statistics& statistics) {
             {"rate", statistics.down_rate},
             {"amplification", statistics.down_amplification},
             {"no_buffer", statistics.down_no_buffer},
+            {"barred", statistics.down_barred},
+            {"ended_association", statistics.ended_association},
             {"unknown_association", statistics.unknown_association},
             {"foreign_association", statistics.foreign_association},
             {"wrong_conference", statistics.wrong_conference}};
@@ -143,7 +159,7 @@ void print(std::ostream& out, const Totals& totals) {
             fmt::print(out, "  drop {:<23}{:>14}  {}\n", srtp::kVerdictTexts[i].name,
                        totals.drops[i], srtp::kVerdictTexts[i].help);
     for (const auto& report : totals.tunnels)
-        fmt::print(out, "  tunnel {:<21}{:>14}\n", report.kmf, report.up ? "up" : "down");
+        fmt::print(out, "  tunnel {:<21}{:>14}\n", report.kmf, report.up() ? "up" : "down");
     for (std::size_t i = 0; i < totals.workers.size(); ++i)
         fmt::print(out, "  worker {:<21}{:>13.1f}% busy\n", i,
                    100 * totals.workers[i].busy_ratio());
@@ -171,6 +187,10 @@ std::string to_json(const Totals& totals) {
           {"parts_held", totals.rtcp_parts_held}}},
         {"handshakes", statistics.handshakes},
         {"handshakes_expired", statistics.expired},
+        {"hellos", hellos_json(statistics)},
+        {"failovers", statistics.failovers},
+        {"moves", statistics.moves},
+        {"put_out", statistics.put_out},
         {"rekeys", statistics.rekeys},
         {"restarts", statistics.restarts},
         {"departures", statistics.departures},

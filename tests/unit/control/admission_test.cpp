@@ -33,29 +33,34 @@ TEST(TokenBucket, GivesItsBurstAndThenItsRate) {
     EXPECT_FALSE(bucket.take(kStart + 10s));
 }
 
+using Ruling = Admission::Ruling;
+
 TEST(Admission, LimitsOneSourceWithoutLimitingAnother) {
     Admission admission(AdmissionLimits{.per_source = 20});
-    for (unsigned i = 0; i < 5; ++i) EXPECT_TRUE(admission.begin(who(i), kSource, kStart));
-    EXPECT_FALSE(admission.begin(who(5), kSource, kStart));
-    EXPECT_TRUE(admission.begin(who(6), kOther, kStart));
-    EXPECT_TRUE(admission.begin(who(5), kSource, kStart + 51ms));
+    for (unsigned i = 0; i < 5; ++i)
+        EXPECT_EQ(admission.begin(who(i), kSource, kStart), Ruling::admitted);
+    EXPECT_EQ(admission.begin(who(5), kSource, kStart), Ruling::source_rate);
+    EXPECT_EQ(admission.begin(who(6), kOther, kStart), Ruling::admitted);
+    EXPECT_EQ(admission.begin(who(5), kSource, kStart + 51ms), Ruling::admitted);
 }
 
 TEST(Admission, LimitsTheNode) {
     Admission admission(AdmissionLimits{.per_second = 3, .per_source = 100});
-    for (unsigned i = 0; i < 3; ++i) EXPECT_TRUE(admission.begin(who(i), kSource, kStart));
-    EXPECT_FALSE(admission.begin(who(3), kOther, kStart));
-    EXPECT_TRUE(admission.begin(who(3), kOther, kStart + 334ms));
+    for (unsigned i = 0; i < 3; ++i)
+        EXPECT_EQ(admission.begin(who(i), kSource, kStart), Ruling::admitted);
+    EXPECT_EQ(admission.begin(who(3), kOther, kStart), Ruling::node_rate);
+    EXPECT_EQ(admission.begin(who(3), kOther, kStart + 334ms), Ruling::admitted);
 }
 
 TEST(Admission, KeepsWhatIsUnderWayWhenFull) {
     Admission admission(AdmissionLimits{.per_source = 1000, .pending = 2});
-    EXPECT_TRUE(admission.begin(who(0), kSource, kStart));
-    EXPECT_TRUE(admission.begin(who(1), kSource, kStart));
-    EXPECT_FALSE(admission.begin(who(2), kSource, kStart));
+    EXPECT_EQ(admission.begin(who(0), kSource, kStart), Ruling::admitted);
+    EXPECT_EQ(admission.begin(who(1), kSource, kStart), Ruling::admitted);
+    EXPECT_EQ(admission.begin(who(2), kSource, kStart), Ruling::pending_full);
+    EXPECT_EQ(admission.begin(who(1), kSource, kStart), Ruling::admitted) << "it is under way";
     EXPECT_TRUE(admission.is_pending(who(0)));
     admission.end(who(0));
-    EXPECT_TRUE(admission.begin(who(2), kSource, kStart));
+    EXPECT_EQ(admission.begin(who(2), kSource, kStart), Ruling::admitted);
 }
 
 TEST(Admission, GivesSilentHandshakesUpAfterTenSeconds) {

@@ -34,6 +34,7 @@ PlayedKmf::PlayedKmf(boost::asio::io_context& io, const tunnel::Credentials& cre
               config.address = "127.0.0.1";
               config.port = port;
               config.credentials = credentials;
+              config.dialects = {tunnel::Dialect::dtls_v1, tunnel::Dialect::rfc9185};
               return config;
           }(),
           *this) {
@@ -84,25 +85,36 @@ ControlBed::~ControlBed() {
 }
 
 void ControlBed::start(std::size_t count) {
-    std::vector<tunnel::LinkConfig> links;
+    kmf_plans.resize(count);
     for (std::size_t i = 0; i < count; ++i) {
         const auto name = "kmf-" + std::to_string(i);
         kmfs.push_back(std::make_unique<PlayedKmf>(io, pki.credentials(name)));
-        tunnel::LinkConfig link;
+        auto& link = kmf_plans[i].link;
         link.name = name;
         link.host = "127.0.0.1";
         link.port = kmfs.back()->port();
         link.credentials = pki.credentials("mdd");
+        link.profiles = {0x0009, 0x000A};
         link.retry_first = std::chrono::milliseconds(20);
-        link.session.keepalive = {.interval = std::chrono::milliseconds(50), .probes = 4};
-        links.push_back(link);
+        link.session.keepalive.interval = std::chrono::milliseconds(50);
+        link.session.keepalive.probes = 4;
     }
     std::vector<control::WorkerDoor> doors;
     for (auto& worker : workers) doors.push_back({&worker.mailbox, {}});
-    control.emplace(io, settings, links, doors);
+    control.emplace(io, settings, kmf_plans, doors);
     control->start();
-    run_until(
-        [this] { return std::ranges::all_of(control->tunnels(), &control::TunnelReport::up); });
+    run_until([this] {
+        return std::ranges::all_of(control->tunnels(), [](const control::TunnelReport& report) {
+            return report.tunnels == report.tunnels_up;
+        });
+    });
+}
+
+void ControlBed::restart_kmf(std::size_t index) {
+    const auto port = kmfs[index]->port();
+    kmfs[index].reset();
+    kmfs[index] =
+        std::make_unique<PlayedKmf>(io, pki.credentials("kmf-" + std::to_string(index)), port);
 }
 
 void ControlBed::step() {
@@ -135,12 +147,14 @@ Notice ControlBed::notice(Notice::Kind kind, MemberSlot member) const {
     return made;
 }
 
-tunnel::AssociationId ControlBed::begin(const std::string& name, WorkerIndex worker) {
+tunnel::AssociationId ControlBed::begin(const std::string& name, WorkerIndex worker,
+                                        std::size_t kmf) {
+    auto& messages = kmfs[kmf]->messages;
     from_endpoint(name, client_hello({}), worker);
-    run_until([this] { return !kmfs[0]->messages.empty(); });
-    if (kmfs[0]->messages.empty()) return {};
-    const auto id = kmfs[0]->messages.back().association;
-    kmfs[0]->messages.clear();
+    run_until([&] { return !messages.empty(); });
+    if (messages.empty()) return {};
+    const auto id = messages.back().association;
+    messages.clear();
     return id;
 }
 
@@ -159,10 +173,10 @@ tunnel::Message ControlBed::keys(const tunnel::AssociationId& id, std::uint8_t c
 }
 
 tunnel::AssociationId ControlBed::key(const std::string& name, std::uint8_t client,
-                                      std::uint8_t server, WorkerIndex worker) {
-    const auto id = begin(name, worker);
+                                      std::uint8_t server, WorkerIndex worker, std::size_t kmf) {
+    const auto id = begin(name, worker, kmf);
     const auto before = statistics().down_passed;
-    kmfs[0]->say(keys(id, client, server));
+    kmfs[kmf]->say(keys(id, client, server));
     run_until([&] { return statistics().down_passed > before; });
     step();
     return id;

@@ -89,6 +89,8 @@ TEST_F(ControlTest, DropsHellosAboveTheRate) {
     for (const auto* name : {"alice", "bob", "carol"}) from_endpoint(name, client_hello({}));
     run_until([&] { return dropped(Verdict::dtls_rate) == 1; });
     EXPECT_EQ(control->counters().consumed.read(), 2U);
+    EXPECT_EQ(statistics().hellos[static_cast<std::size_t>(Admission::Ruling::admitted)], 2U);
+    EXPECT_EQ(statistics().hellos[static_cast<std::size_t>(Admission::Ruling::node_rate)], 1U);
 }
 
 TEST_F(ControlTest, PassesTheFinishedDownOnlyWhenEveryWorkerHasTheKeys) {
@@ -162,7 +164,7 @@ TEST_F(ControlTest, RefusesKeysThatComeBackAndAnotherProfileInTheConference) {
 }
 
 TEST_F(ControlTest, IgnoresAKmfThatSpeaksOfOthersAssociations) {
-    settings.conferences[0].tunnels = {0, 1};
+    settings.conferences[0].kmfs = {0, 1};
     start(2);
     const auto id = begin("alice");
     auto stranger = keys(id, 1, 2);
@@ -204,11 +206,8 @@ TEST_F(ControlTest, SendsNothingButDtlsDownAndNotMoreThanTheAddressHasEarned) {
 TEST_F(ControlTest, KeepsAssociationAndKeysOverTheTunnelsDeath) {
     start();
     const auto id = key("alice", 1, 2);
-    const auto port = kmfs[0]->port();
     run_for(150ms);  // keepalives are echoed by now
-    kmfs[0].reset();
-    step();
-    kmfs[0] = std::make_unique<test::PlayedKmf>(io, pki.credentials("kmf-again"), port);
+    restart_kmf(0);
     // What the endpoint says goes up under its old name as soon as a tunnel is there again.
     run_until([&] {
         from_endpoint("alice", test::record(23, 1));
@@ -373,7 +372,7 @@ TEST_F(ControlTest, GivesUnfinishedHandshakesUp) {
     const auto id = begin("alice");
     run_until([&] { return statistics().expired == 1; });
     kmfs[0]->say(keys(id, 1, 2));
-    run_until([&] { return statistics().unknown_association == 1; });
+    run_until([&] { return statistics().ended_association == 1; });
     EXPECT_NE(begin("alice"), id);
     EXPECT_EQ(count(0, "AddMember"), 1U) << "the same seat";
 }

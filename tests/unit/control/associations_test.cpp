@@ -1,0 +1,413 @@
+// Which KMF an endpoint's keying goes to, over which tunnel, and how it ends; with the MDD's
+// procedures of RFC 9185 §5.3 and §5.5.
+#include "controlplane/associations.h"
+
+#include <algorithm>
+#include <set>
+
+#include "tests/unit/control/control_bed.h"
+#include "tests/unit/control/dtls_datagrams.h"
+
+namespace mdd::control {
+namespace {
+
+using namespace std::chrono_literals;
+using srtp::Verdict;
+using test::client_hello;
+using tunnel::Dialect;
+
+class AssociationsTest : public test::ControlBed {
+  protected:
+    void speak(Dialect dialect, std::size_t count = 1) {
+        kmf_plans.resize(count);
+        for (auto& plan : kmf_plans) plan.link.dialect = dialect;
+    }
+    static bool is_disconnect(const tunnel::Message& message) {
+        return std::holds_alternative<tunnel::Disconnect>(message.body);
+    }
+    std::vector<tunnel::AssociationId> disconnects(std::size_t kmf) const {
+        std::vector<tunnel::AssociationId> ids;
+        for (const auto& message : kmfs[kmf]->messages)
+            if (is_disconnect(message)) ids.push_back(message.association);
+        return ids;
+    }
+    std::uint64_t refused(KeyRefusal why) const {
+        return statistics().key_refusals[static_cast<std::size_t>(why)];
+    }
+};
+
+class Rfc9185 : public AssociationsTest {
+  protected:
+    Rfc9185() { speak(Dialect::rfc9185); }
+};
+
+TEST_F(Rfc9185, ForwardsAllDtlsBothWays) {
+    start();
+    const auto id = begin("alice");
+    const std::vector<std::vector<std::uint8_t>> up{client_hello({1}),   test::record(22, 0),
+                                                    test::record(20, 0), test::record(22, 1),
+                                                    test::record(21, 1), test::record(23, 1)};
+    for (const auto& datagram : up) from_endpoint("alice", datagram);
+    run_until([&] { return kmfs[0]->messages.size() == up.size(); });
+    for (std::size_t i = 0; i < up.size(); ++i) {
+        EXPECT_EQ(kmfs[0]->messages[i].dtls, up[i]);
+        EXPECT_EQ(kmfs[0]->messages[i].association, id);
+    }
+    for (const auto& datagram : up) kmfs[0]->say({id, {}, tunnel::Empty{}, datagram});
+    run_until([&] { return workers[0].sent.size() == up.size(); });
+    EXPECT_EQ(workers[0].sent, up);
+}
+
+TEST_F(Rfc9185, GivesEveryAssociationAFreshUuidOfVersion4) {
+    settings.endpoint_timeout = 1s;
+    start();
+    std::set<std::array<std::uint8_t, 16>> seen;
+    for (int i = 0; i < 3; ++i) {
+        for (const auto* name : {"alice", "bob"}) {
+            const auto id = begin(name);
+            EXPECT_TRUE(seen.insert(id.bytes).second);
+            EXPECT_EQ(id.bytes[6] >> 4, 4);
+            EXPECT_EQ(id.bytes[8] >> 6, 2);
+            kmfs[0]->say({id, {}, tunnel::Disconnect{}, {}});
+            run_until([&] { return !endpoint(name == std::string("alice") ? 0 : 1).association; });
+        }
+    }
+}
+
+TEST_F(Rfc9185, UsesKeysForThatAssociationOnly) {
+    start();
+    const auto alice = begin("alice", 0);
+    begin("bob", 1);
+    kmfs[0]->say(keys(alice, 1, 2));
+    run_until([&] { return count(0, "InstallReceiveKeys 0") == 1; });
+    run_for(20ms);
+    EXPECT_TRUE(endpoint(0).keys.keyed());
+    EXPECT_FALSE(endpoint(1).keys.keyed());
+    EXPECT_EQ(count(1, "InstallReceiveKeys"), 0U);
+    EXPECT_EQ(count(1, "SetTransmitKeys"), 1U);
+}
+
+TEST_F(Rfc9185, TakesKeysThatComeAloneAndHoldsTheFinishedUntilTheWorkersHaveThem) {
+    start();
+    const auto id = begin("alice", 1);
+    workers[0].stuck = true;
+    auto alone = keys(id, 1, 2);
+    const auto finished = std::exchange(alone.dtls, {});
+    kmfs[0]->say(alone);
+    kmfs[0]->say({id, {}, tunnel::Empty{}, finished});
+    run_until([&] { return count(1, "InstallReceiveKeys 0") == 1; });
+    run_for(30ms);
+    EXPECT_TRUE(workers[1].sent.empty());
+    workers[0].stuck = false;
+    run_until([&] { return workers[1].sent.size() == 1; });
+    EXPECT_EQ(workers[1].sent[0], finished);
+    EXPECT_EQ(statistics().down_empty, 0U);
+}
+
+TEST_F(Rfc9185, AFinishedThatFollowsRefusedKeysStaysHereUntilGoodOnesCome) {
+    start();
+    const auto id = begin("alice");
+    kmfs[0]->say(keys(id, 3, 3));
+    kmfs[0]->say({id, {}, tunnel::Empty{}, test::record(22, 1)});
+    run_until([&] { return statistics().down_barred == 2; });
+    EXPECT_EQ(refused(KeyRefusal::same_both_ways), 1U);
+    EXPECT_TRUE(workers[0].sent.empty());
+    kmfs[0]->say(keys(id, 3, 4));
+    run_until([&] { return workers[0].sent.size() == 1; });
+}
+
+TEST_F(Rfc9185, TakesTheLossOfAllRtpAndRtcpForADisconnectAndTellsTheKmf) {
+    settings.endpoint_timeout = 250ms;
+    start();
+    const auto id = key("alice", 1, 2);
+    workers[0].hears = true;
+    run_for(500ms);
+    EXPECT_TRUE(disconnects(0).empty());
+    workers[0].hears = false;
+    run_until([&] { return disconnects(0) == std::vector{id}; });
+    EXPECT_EQ(count(0, "RetireReceiveKeys 0 all"), 1U);
+    EXPECT_EQ(endpoint(0).ended, Ending::silent);
+    EXPECT_EQ(statistics().departures, 1U);
+    EXPECT_EQ(control->tunnels()[0].disconnects_sent, 1U);
+}
+
+TEST_F(Rfc9185, TellsTheKmfOfAHandshakeThatIsGivenUp) {
+    settings.limits.idle = 1s;
+    start();
+    const auto id = begin("alice");
+    run_until([&] { return disconnects(0) == std::vector{id}; });
+    EXPECT_EQ(endpoint(0).ended, Ending::unfinished);
+    EXPECT_EQ(statistics().expired, 1U);
+}
+
+TEST_F(Rfc9185, TellsTheKmfOfADepartureThatItMissedAsSoonAsItIsBack) {
+    settings.endpoint_timeout = 300ms;
+    start();
+    const auto id = key("alice", 1, 2);
+    const auto port = kmfs[0]->port();
+    kmfs[0].reset();
+    run_until([&] { return endpoint(0).ended == Ending::silent; });
+    kmfs[0] = std::make_unique<test::PlayedKmf>(io, pki.credentials("kmf-0"), port);
+    run_until([&] { return disconnects(0) == std::vector{id}; });
+}
+
+TEST_F(Rfc9185, AnEndpointThatIsPutOutLosesItsKeysAtOnceAndTheKmfIsNotToldAgain) {
+    start();
+    std::vector<Clock::duration> times;
+    for (std::uint8_t round = 1; round <= 20; ++round) {
+        const auto id = key("alice", static_cast<std::uint8_t>(2 * round),
+                            static_cast<std::uint8_t>(2 * round + 1));
+        kmfs[0]->messages.clear();
+        const auto said = Clock::now();
+        kmfs[0]->say({id, {}, tunnel::Disconnect{}, {}});
+        run_until([&] { return count(0, "RetireReceiveKeys 0 all") == round; });
+        times.push_back(Clock::now() - said);
+        EXPECT_EQ(count(0, "SetTransmitKeys 0 none"), round);
+        EXPECT_EQ(count(1, "SetTransmitKeys 0 none"), round);
+        EXPECT_EQ(endpoint(0).ended, Ending::put_out);
+        EXPECT_FALSE(endpoint(0).association);
+        // What it still says of it is late.
+        kmfs[0]->say(keys(id, 200, 201));
+        run_until([&] { return statistics().ended_association == 2U * round; });
+        EXPECT_TRUE(kmfs[0]->messages.empty());
+    }
+    std::ranges::sort(times);
+    const auto median = times[times.size() / 2];
+    RecordProperty("put_out_us", static_cast<int>(median / 1us));
+    EXPECT_LT(median, 10ms);
+    EXPECT_EQ(statistics().put_out, 20U);
+    EXPECT_EQ(control->tunnels()[0].disconnects_received, 20U);
+    EXPECT_EQ(control->tunnels()[0].disconnects_sent, 0U);
+}
+
+TEST_F(Rfc9185, ADisconnectOfAnUnknownAssociationDoesNothing) {
+    start();
+    key("alice", 1, 2);
+    kmfs[0]->say({tunnel::random_association_id(), {}, tunnel::Disconnect{}, {}});
+    run_until([&] { return statistics().unknown_association == 1; });
+    EXPECT_TRUE(endpoint(0).keys.keyed());
+}
+
+TEST_F(Rfc9185, OneAssociationMayUseAnyTunnelOfItsKmf) {
+    kmf_plans[0].sharing = Sharing::per_conference;
+    start();
+    const auto id = begin("alice");
+    const auto of_alice = kmfs[0]->came_over.back();
+    from_endpoint("dave", client_hello({}));
+    run_until([&] { return !kmfs[0]->messages.empty(); });
+    const auto of_dave = kmfs[0]->came_over.back();
+    ASSERT_NE(of_alice, of_dave);
+    kmfs[0]->say(of_dave, keys(id, 1, 2));
+    run_until([&] { return workers[0].sent.size() == 1; });
+}
+
+TEST(QuarantineTest, RemembersEndedAssociationsForFiveMinutes) {
+    Quarantine ended;
+    const auto early = tunnel::random_association_id(), late = tunnel::random_association_id();
+    const TimePoint start{1h};
+    ended.add(early, start);
+    ended.add(late, start + 1min);
+    ended.forget_old(start + 5min - 1s);
+    EXPECT_TRUE(ended.contains(early));
+    ended.forget_old(start + 5min);
+    EXPECT_FALSE(ended.contains(early));
+    EXPECT_TRUE(ended.contains(late));
+}
+
+// --- Tunnels
+
+class Sharings : public AssociationsTest,
+                 public testing::WithParamInterface<std::tuple<Dialect, Sharing, Connect>> {};
+
+TEST_P(Sharings, OpenAsManyTunnelsAsConfiguredAndKeepEachAssociationOnItsOwn) {
+    const auto [dialect, sharing, connect] = GetParam();
+    speak(dialect);
+    kmf_plans[0].sharing = sharing;
+    kmf_plans[0].connect = connect;
+    start();
+    const std::size_t all = sharing == Sharing::shared           ? 1
+                            : sharing == Sharing::per_conference ? 2
+                                                                 : 4;
+    const std::size_t used = sharing == Sharing::per_endpoint ? 3 : all;
+    EXPECT_EQ(kmfs[0]->tunnels_up(), connect == Connect::eager ? all : 0U);
+    std::set<tunnel::TunnelId> over;
+    for (const auto* name : {"alice", "bob", "dave"}) {
+        begin(name);
+        over.insert(kmfs[0]->came_over.back());
+    }
+    EXPECT_EQ(over.size(), used);
+    EXPECT_EQ(kmfs[0]->tunnels_up(), connect == Connect::eager ? all : used);
+    EXPECT_EQ(kmfs[0]->came_over.size(), 3U) << "no hello was lost, none said twice";
+    EXPECT_EQ(control->tunnels()[0].tunnels_up, kmfs[0]->tunnels_up());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Sharings,
+                         testing::Combine(testing::Values(Dialect::dtls_v1, Dialect::rfc9185),
+                                          testing::Values(Sharing::shared, Sharing::per_conference,
+                                                          Sharing::per_endpoint),
+                                          testing::Values(Connect::eager, Connect::first_use)));
+
+TEST_F(AssociationsTest, ClosesATunnelOfFirstUseAMinuteAfterItsLastAssociation) {
+    speak(Dialect::rfc9185);
+    kmf_plans[0].sharing = Sharing::per_endpoint;
+    kmf_plans[0].connect = Connect::first_use;
+    settings.endpoint_timeout = 1h;
+    start();
+    key("alice", 1, 2);
+    begin("bob");
+    EXPECT_EQ(kmfs[0]->tunnels_up(), 2U);
+    control->on_time(Clock::now() + 30s);  // bob's handshake is given up
+    EXPECT_EQ(control->tunnels()[0].tunnels, 2U);
+    control->on_time(Clock::now() + 95s);
+    run_until([&] { return kmfs[0]->tunnels_up() == 1; });
+    EXPECT_EQ(control->tunnels()[0].tunnels, 1U);
+    EXPECT_TRUE(endpoint(0).keys.keyed());
+}
+
+// --- Several KMFs
+
+class SeveralKmfs : public AssociationsTest, public testing::WithParamInterface<Dialect> {
+  protected:
+    void SetUp() override {
+        speak(GetParam(), 2);
+        for (auto& conference : settings.conferences) conference.kmfs = {0, 1};
+    }
+    // Nothing of it is left, and its port refuses.
+    void kill(std::size_t kmf) {
+        run_for(150ms);  // keepalives are echoed by now
+        kmfs[kmf].reset();
+    }
+};
+
+TEST_P(SeveralKmfs, PreferTheFirst) {
+    start(2);
+    begin("alice");
+    EXPECT_TRUE(kmfs[1]->messages.empty());
+}
+
+TEST_P(SeveralKmfs, ANewJoinGoesToAnotherWithinASecondOfTheFirstOnesDeath) {
+    start(2);
+    key("alice", 1, 2);
+    kill(0);
+    const auto dead = Clock::now();
+    while (kmfs[1]->messages.empty() && Clock::now() - dead < 3s) {
+        from_endpoint("bob", client_hello({}));
+        run_for(50ms);
+    }
+    EXPECT_LT(Clock::now() - dead, 1s);
+    ASSERT_FALSE(kmfs[1]->messages.empty());
+    EXPECT_TRUE(endpoint(0).keys.keyed()) << "media goes on";
+    EXPECT_EQ(count(0, "SetTransmitKeys 0 none"), 0U);
+}
+
+TEST_P(SeveralKmfs, AnAssociationGoesOverToAnotherWhenItsKmfStaysAwayAndStaysThere) {
+    start(2);
+    const auto id = key("alice", 1, 2);
+    kill(0);
+    run_until([&] { return statistics().moves == 1; });
+    auto rekey = keys(id, 3, 4);
+    kmfs[1]->say(rekey);
+    run_until([&] { return count(0, "InstallReceiveKeys 0 epoch 2") == 1; });
+    from_endpoint("alice", test::record(23, 1));
+    run_until([&] { return !kmfs[1]->messages.empty(); });
+    EXPECT_EQ(kmfs[1]->messages.back().association, id);
+}
+
+TEST_P(SeveralKmfs, AnAssociationStaysWithItsKmfOverAShortAbsence) {
+    start(2);
+    const auto id = key("alice", 1, 2);
+    run_for(150ms);
+    restart_kmf(0);
+    run_until([&] { return !kmfs[0]->peers.empty() && control->tunnels()[0].up(); });
+    from_endpoint("alice", test::record(23, 1));
+    run_until([&] { return !kmfs[0]->messages.empty(); });
+    EXPECT_EQ(kmfs[0]->messages.back().association, id);
+    EXPECT_EQ(statistics().moves, 0U);
+    kmfs[1]->say(keys(id, 3, 4));
+    run_until([&] { return statistics().foreign_association != 0; });
+    EXPECT_EQ(count(0, "InstallReceiveKeys 0 epoch 2"), 0U);
+}
+
+TEST_P(SeveralKmfs, AConferenceStaysWithTheOneItWentTo) {
+    start(2);
+    const auto port = kmfs[0]->port();
+    kill(0);
+    run_until([&] { return control->tunnels()[0].tunnels_up == 0; });
+    key("alice", 1, 2, 0, 1);
+    kmfs[0] = std::make_unique<test::PlayedKmf>(io, pki.credentials("kmf-0"), port);
+    run_until([&] { return control->tunnels()[0].tunnels_up == 1; });
+    begin("bob", 0, 1);
+    EXPECT_TRUE(kmfs[0]->messages.empty());
+    from_endpoint("dave", client_hello({}));
+    run_until([&] { return !kmfs[0]->messages.empty(); });
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SeveralKmfs, testing::Values(Dialect::dtls_v1, Dialect::rfc9185));
+
+TEST_F(AssociationsTest, AKmfThatIsSilentIsPassedOverWithinASecond) {
+    speak(Dialect::rfc9185, 2);
+    settings.conferences[0].kmfs = {0, 1};
+    start(2);
+    kmfs[0]->deaf = true;
+    const auto asked = Clock::now();
+    from_endpoint("alice", client_hello({}));
+    run_until([&] { return !kmfs[1]->messages.empty(); });
+    EXPECT_LT(Clock::now() - asked, 1s);
+    EXPECT_EQ(kmfs[1]->messages[0].dtls, client_hello({}));
+    EXPECT_EQ(statistics().failovers, 1U);
+    const auto id = endpoint(0).association->id;
+    EXPECT_EQ(kmfs[1]->messages[0].association, id);
+    kmfs[1]->messages.clear();
+    begin("bob", 0, 1);
+    EXPECT_EQ(statistics().failovers, 1U) << "it is known to be silent";
+}
+
+TEST_F(AssociationsTest, AKmfThatAnswersOthersIsNotPassedOver) {
+    speak(Dialect::rfc9185, 2);
+    settings.conferences[0].kmfs = {0, 1};
+    start(2);
+    const auto bob = begin("bob");
+    begin("alice");
+    kmfs[0]->say({bob, {}, tunnel::Empty{}, test::record(22, 0)});
+    run_for(900ms);
+    EXPECT_EQ(statistics().failovers, 0U);
+    EXPECT_TRUE(kmfs[1]->messages.empty());
+}
+
+// --- Certificates
+
+TEST_F(AssociationsTest, NewCertificatesComeIntoUseWithoutDroppingTunnelsOrEndpoints) {
+    for (const auto dialect : {Dialect::dtls_v1, Dialect::rfc9185}) {
+        speak(dialect);
+        kmfs.clear();
+        control.reset();
+        start();
+        const auto shift = static_cast<std::uint8_t>(dialect == Dialect::dtls_v1 ? 0 : 40);
+        const auto id = key("alice", static_cast<std::uint8_t>(1 + shift),
+                            static_cast<std::uint8_t>(2 + shift));
+        const auto fresh = pki.credentials("mdd-renewed");
+        EXPECT_TRUE(control->renew({fresh}));
+        run_until([&] { return kmfs[0]->peers.size() == 2; });
+        EXPECT_EQ(kmfs[0]->peers[1].common_name, "mdd-renewed");
+        run_until([&] { return kmfs[0]->downs == 1; });
+        from_endpoint("alice", test::record(23, 1));
+        run_until([&] { return !kmfs[0]->messages.empty(); });
+        EXPECT_EQ(kmfs[0]->messages.back().association, id);
+        EXPECT_EQ(count(0, "RetireReceiveKeys"), 0U);
+        EXPECT_EQ(dropped(Verdict::dtls_no_tunnel), 0U);
+    }
+}
+
+TEST_F(AssociationsTest, CertificatesThatCannotBeLoadedChangeNothing) {
+    speak(Dialect::rfc9185);
+    start();
+    auto broken = kmf_plans[0].link.credentials;
+    broken.cert_file = "/no/such/file.pem";
+    EXPECT_FALSE(control->renew({broken}));
+    run_for(100ms);
+    EXPECT_EQ(kmfs[0]->peers.size(), 1U);
+    begin("alice");
+}
+
+}  // namespace
+}  // namespace mdd::control
