@@ -147,7 +147,8 @@ void Associations::move(EndpointState& endpoint, KmfIndex kmf) {
     spdlog::info("endpoint {} goes over to another KMF", endpoint.id);
 }
 
-EndpointState* Associations::addressee(const TunnelName& from, const tunnel::Message& message) {
+EndpointState* Associations::addressee(const TunnelName& from, const tunnel::Message& message,
+                                       TimePoint now) {
     auto& statistics = state_.statistics;
     auto* endpoint = state_.conferences.find(message.association);
     if (endpoint == nullptr) {
@@ -155,7 +156,7 @@ EndpointState* Associations::addressee(const TunnelName& from, const tunnel::Mes
                                                 : statistics.unknown_association);
         return nullptr;
     }
-    if (!may_speak(*endpoint, from)) {
+    if (!may_speak(*endpoint, from, now)) {
         ++statistics.foreign_association;
         return nullptr;
     }
@@ -170,14 +171,14 @@ EndpointState* Associations::addressee(const TunnelName& from, const tunnel::Mes
 }
 
 // A KMF speaks only for associations that went to it; in the first dialect over their own tunnel.
-// Or it is one of the conference's, and the one that had the association is away.
-bool Associations::may_speak(EndpointState& endpoint, const TunnelName& from) {
+// Or it is one of the conference's, and the one that had the association is away or silent.
+bool Associations::may_speak(EndpointState& endpoint, const TunnelName& from, TimePoint now) {
     const auto own = tunnel_of(endpoint);
     if (own.kmf == from.kmf)
         return own == from || tunnels_.dialect(from.kmf) == tunnel::Dialect::rfc9185;
     const auto& kmfs = state_.conferences.conference_of(endpoint).kmfs;
-    if (!endpoint.keys.keyed() || tunnels_.is_up(own) ||
-        std::ranges::find(kmfs, from.kmf) == kmfs.end())
+    const bool own_is_there = tunnels_.is_up(own) && tunnels_.is_promising(own, now);
+    if (!endpoint.keys.keyed() || own_is_there || std::ranges::find(kmfs, from.kmf) == kmfs.end())
         return false;
     move(endpoint, from.kmf);
     return true;

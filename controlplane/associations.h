@@ -33,7 +33,7 @@ class Associations {
     // tunnel that is about to come up.
     srtp::Verdict pass_up(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now);
     // The endpoint that a KMF speaks of, on a tunnel on which it may; null: counted.
-    EndpointState* addressee(const TunnelName& from, const tunnel::Message& message);
+    EndpointState* addressee(const TunnelName& from, const tunnel::Message& message, TimePoint now);
 
     void tunnel_up(const TunnelName& name);
     // Gives handshakes up that do not go on, and goes over to other KMFs.
@@ -54,7 +54,7 @@ class Associations {
     void move(EndpointState& endpoint, KmfIndex kmf);
     bool find_another_kmf(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now);
     bool is_away(const EndpointState& endpoint, TimePoint now) const;
-    bool may_speak(EndpointState& endpoint, const TunnelName& from);
+    bool may_speak(EndpointState& endpoint, const TunnelName& from, TimePoint now);
     void check(EndpointState& endpoint, TimePoint now);
     void close_unused_tunnels(TimePoint now);
 
