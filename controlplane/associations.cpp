@@ -19,7 +19,7 @@ std::string_view sentence_of(Ending ending) {
         case Ending::silent:
             return "has left";
         case Ending::put_out:
-            return "was put out by its KMF";
+            return "was put out by the KMF";
         case Ending::unfinished:
             return "did not finish its handshake";
         case Ending::superseded:
@@ -147,7 +147,8 @@ void Associations::move(EndpointState& endpoint, KmfIndex kmf) {
     spdlog::info("endpoint {} goes over to another KMF", endpoint.id);
 }
 
-EndpointState* Associations::addressee(const TunnelName& from, const tunnel::Message& message) {
+EndpointState* Associations::addressee(const TunnelName& from, const tunnel::Message& message,
+                                       TimePoint now) {
     auto& statistics = state_.statistics;
     auto* endpoint = state_.conferences.find(message.association);
     if (endpoint == nullptr) {
@@ -155,7 +156,7 @@ EndpointState* Associations::addressee(const TunnelName& from, const tunnel::Mes
                                                 : statistics.unknown_association);
         return nullptr;
     }
-    if (!may_speak(*endpoint, from)) {
+    if (!may_speak(*endpoint, from, now)) {
         ++statistics.foreign_association;
         return nullptr;
     }
@@ -170,23 +171,28 @@ EndpointState* Associations::addressee(const TunnelName& from, const tunnel::Mes
 }
 
 // A KMF speaks only for associations that went to it; in the first dialect over their own tunnel.
-// Or it is one of the conference's, and the one that had the association is away.
-bool Associations::may_speak(EndpointState& endpoint, const TunnelName& from) {
+// Or it is one of the conference's, and the one that had the association is away or does not
+// answer.
+bool Associations::may_speak(EndpointState& endpoint, const TunnelName& from, TimePoint now) {
     const auto own = tunnel_of(endpoint);
     if (own.kmf == from.kmf)
         return own == from || tunnels_.dialect(from.kmf) == tunnel::Dialect::rfc9185;
     const auto& kmfs = state_.conferences.conference_of(endpoint).kmfs;
-    if (!endpoint.keys.keyed() || tunnels_.is_up(own) ||
+    if (!endpoint.keys.keyed() || tunnels_.is_promising(own, now) ||
         std::ranges::find(kmfs, from.kmf) == kmfs.end())
         return false;
     move(endpoint, from.kmf);
     return true;
 }
 
-void Associations::tunnel_up(const TunnelName& name) {
+void Associations::tunnel_up(const TunnelName& name, TimePoint now) {
     for (auto& conference : state_.conferences.all())
         for (auto& endpoint : conference.endpoints) {
             if (!endpoint.association || tunnel_of(endpoint) != name) continue;
+            if (endpoint.association->answered) continue;
+            // What counts as an answer begins here.
+            endpoint.association->asked = now;
+            endpoint.association->life_before = tunnels_.signs_of_life(name);
             for (const auto& datagram : endpoint.association->hello) say(endpoint, datagram);
         }
 }

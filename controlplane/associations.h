@@ -33,9 +33,9 @@ class Associations {
     // tunnel that is about to come up.
     srtp::Verdict pass_up(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now);
     // The endpoint that a KMF speaks of, on a tunnel on which it may; null: counted.
-    EndpointState* addressee(const TunnelName& from, const tunnel::Message& message);
+    EndpointState* addressee(const TunnelName& from, const tunnel::Message& message, TimePoint now);
 
-    void tunnel_up(const TunnelName& name);
+    void tunnel_up(const TunnelName& name, TimePoint now);
     // Gives handshakes up that do not go on, and goes over to other KMFs.
     void on_time(TimePoint now);
 
@@ -54,7 +54,7 @@ class Associations {
     void move(EndpointState& endpoint, KmfIndex kmf);
     bool find_another_kmf(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now);
     bool is_away(const EndpointState& endpoint, TimePoint now) const;
-    bool may_speak(EndpointState& endpoint, const TunnelName& from);
+    bool may_speak(EndpointState& endpoint, const TunnelName& from, TimePoint now);
     void check(EndpointState& endpoint, TimePoint now);
     void close_unused_tunnels(TimePoint now);
 

@@ -74,7 +74,7 @@ Verdict Handshakes::send_up(EndpointState& endpoint, srtp::Bytes datagram, TimeP
 }
 
 void Handshakes::from_kmf(const TunnelName& from, tunnel::Message&& message, TimePoint now) {
-    auto* endpoint = associations_.addressee(from, message);
+    auto* endpoint = associations_.addressee(from, message, now);
     if (endpoint == nullptr) return;
     if (std::holds_alternative<tunnel::Disconnect>(message.body))
         return associations_.end(*endpoint, Ending::put_out, now);
