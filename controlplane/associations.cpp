@@ -19,7 +19,7 @@ std::string_view sentence_of(Ending ending) {
         case Ending::silent:
             return "has left";
         case Ending::put_out:
-            return "was put out by its KMF";
+            return "was put out by the KMF";
         case Ending::unfinished:
             return "did not finish its handshake";
         case Ending::superseded:
@@ -171,23 +171,28 @@ EndpointState* Associations::addressee(const TunnelName& from, const tunnel::Mes
 }
 
 // A KMF speaks only for associations that went to it; in the first dialect over their own tunnel.
-// Or it is one of the conference's, and the one that had the association is away or silent.
+// Or it is one of the conference's, and the one that had the association is away or does not
+// answer.
 bool Associations::may_speak(EndpointState& endpoint, const TunnelName& from, TimePoint now) {
     const auto own = tunnel_of(endpoint);
     if (own.kmf == from.kmf)
         return own == from || tunnels_.dialect(from.kmf) == tunnel::Dialect::rfc9185;
     const auto& kmfs = state_.conferences.conference_of(endpoint).kmfs;
-    const bool own_is_there = tunnels_.is_up(own) && tunnels_.is_promising(own, now);
-    if (!endpoint.keys.keyed() || own_is_there || std::ranges::find(kmfs, from.kmf) == kmfs.end())
+    if (!endpoint.keys.keyed() || tunnels_.is_promising(own, now) ||
+        std::ranges::find(kmfs, from.kmf) == kmfs.end())
         return false;
     move(endpoint, from.kmf);
     return true;
 }
 
-void Associations::tunnel_up(const TunnelName& name) {
+void Associations::tunnel_up(const TunnelName& name, TimePoint now) {
     for (auto& conference : state_.conferences.all())
         for (auto& endpoint : conference.endpoints) {
             if (!endpoint.association || tunnel_of(endpoint) != name) continue;
+            if (endpoint.association->answered) continue;
+            // What counts as an answer begins here.
+            endpoint.association->asked = now;
+            endpoint.association->life_before = tunnels_.signs_of_life(name);
             for (const auto& datagram : endpoint.association->hello) say(endpoint, datagram);
         }
 }

@@ -35,7 +35,7 @@ class Associations {
     // The endpoint that a KMF speaks of, on a tunnel on which it may; null: counted.
     EndpointState* addressee(const TunnelName& from, const tunnel::Message& message, TimePoint now);
 
-    void tunnel_up(const TunnelName& name);
+    void tunnel_up(const TunnelName& name, TimePoint now);
     // Gives handshakes up that do not go on, and goes over to other KMFs.
     void on_time(TimePoint now);
 

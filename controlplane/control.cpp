@@ -14,12 +14,13 @@ Control::Control(boost::asio::io_context& io, Settings settings, const std::vect
                  std::vector<WorkerDoor> doors)
     : state_(std::move(settings), std::move(doors),
              [this](const Command& command) { on_returned(command); }),
-      tunnels_(io, kmfs,
-               {.message =
-                    [this](const TunnelName& from, tunnel::Message&& message) {
-                        handshakes_.from_kmf(from, std::move(message), Clock::now());
-                    },
-                .up = [this](const TunnelName& name) { associations_.tunnel_up(name); }}),
+      tunnels_(
+          io, kmfs,
+          {.message =
+               [this](const TunnelName& from, tunnel::Message&& message) {
+                   handshakes_.from_kmf(from, std::move(message), Clock::now());
+               },
+           .up = [this](const TunnelName& name) { associations_.tunnel_up(name, Clock::now()); }}),
       membership_(state_,
                   [this](EndpointState& endpoint, TimePoint now) {
                       associations_.end(endpoint, Ending::silent, now);

@@ -140,6 +140,15 @@ TEST_F(Rfc9185, TellsTheKmfOfAHandshakeThatIsGivenUp) {
     EXPECT_EQ(statistics().expired, 1U);
 }
 
+TEST_F(Rfc9185, TellsTheKmfOfAnAssociationThatANewOneReplaces) {
+    start();
+    const auto id = begin("alice");
+    from_endpoint("alice", client_hello({}), 0, *net::parse_socket_address("192.0.2.10:5006"));
+    run_until([&] { return kmfs[0]->messages.size() == 2; });
+    EXPECT_EQ(disconnects(0), std::vector{id});
+    EXPECT_NE(kmfs[0]->messages.back().association, id);
+}
+
 TEST_F(Rfc9185, TellsTheKmfOfADepartureThatItMissedAsSoonAsItIsBack) {
     settings.endpoint_timeout = 300ms;
     start();
@@ -360,6 +369,45 @@ TEST_F(AssociationsTest, AKmfThatIsSilentIsPassedOverWithinASecond) {
     kmfs[1]->messages.clear();
     begin("bob", 0, 1);
     EXPECT_EQ(statistics().failovers, 1U) << "it is known to be silent";
+}
+
+TEST_F(AssociationsTest, AFirstUseTunnelThatComesUpToASilentKmfIsPassedOverToo) {
+    speak(Dialect::rfc9185, 2);
+    for (auto& plan : kmf_plans) plan.connect = Connect::first_use;
+    settings.conferences[0].kmfs = {0, 1};
+    start(2);
+    kmfs[0]->deaf = true;
+    from_endpoint("alice", client_hello({}));
+    run_until([&] { return !kmfs[1]->messages.empty(); });
+    EXPECT_EQ(kmfs[1]->messages.size(), 1U);
+    EXPECT_EQ(statistics().failovers, 1U);
+}
+
+TEST_F(AssociationsTest, AFirstUseTunnelThatDoesNotComeUpIsPassedOverToo) {
+    speak(Dialect::dtls_v1, 2);
+    for (auto& plan : kmf_plans) plan.connect = Connect::first_use;
+    settings.conferences[0].kmfs = {0, 1};
+    start(2);
+    kmfs[0].reset();
+    const auto asked = Clock::now();
+    from_endpoint("alice", client_hello({}));
+    run_until([&] { return !kmfs[1]->messages.empty(); });
+    EXPECT_LT(Clock::now() - asked, 1s);
+}
+
+TEST_F(AssociationsTest, TheOneThatTakesOverFromASilentKmfMaySpeakForItsAssociations) {
+    speak(Dialect::rfc9185, 2);
+    settings.conferences[0].kmfs = {0, 1};
+    start(2);
+    const auto id = key("alice", 1, 2);
+    kmfs[1]->say(keys(id, 3, 4));
+    run_until([&] { return statistics().foreign_association == 2; });
+    kmfs[0]->deaf = true;
+    from_endpoint("bob", client_hello({}));
+    run_until([&] { return statistics().failovers == 1; });
+    kmfs[1]->say(keys(id, 3, 4));
+    run_until([&] { return count(0, "InstallReceiveKeys 0 epoch 2") == 1; });
+    EXPECT_EQ(statistics().moves, 1U);
 }
 
 TEST_F(AssociationsTest, AKmfThatAnswersOthersIsNotPassedOver) {
