@@ -1,4 +1,4 @@
-// Locking, sealing and writing of the state file.
+// Locking and writing of the state file.
 #include "tools/mdd-kmf/state_file.h"
 
 #include <cerrno>
@@ -12,14 +12,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmf-tunnel/openssl_ptr.h"
+#include "tools/mdd-kmf/file_descriptor.h"
+#include "tools/mdd-kmf/frame_seal.h"
 
 namespace mdd::kmf {
 namespace {
@@ -28,13 +27,11 @@ using srtp::Bytes;
 using std::filesystem::path;
 
 constexpr std::string_view kMagic = "mdd-kmf-state 1\n";
-constexpr std::size_t kIdBytes = 16;
-constexpr std::size_t kHeaderBytes = kMagic.size() + kIdBytes;
-constexpr std::size_t kFrameHeaderBytes = 8;
-constexpr std::size_t kTagBytes = 16;
+constexpr std::size_t kHeaderBytes = FrameSeal::kHeaderBytes;
+constexpr std::size_t kFrameHeaderBytes = FrameSeal::kFrameHeaderBytes;
 constexpr std::size_t kGrowthBytes = 4 << 20;
 
-using Header = std::array<std::uint8_t, kHeaderBytes>;
+using Header = FrameSeal::Header;
 
 [[noreturn]] void refuse(const path& file, const std::string& why) {
     throw std::runtime_error(
@@ -43,23 +40,6 @@ using Header = std::array<std::uint8_t, kHeaderBytes>;
 [[noreturn]] void refuse_by_errno(const path& file) {
     refuse(file, std::generic_category().message(errno));
 }
-
-class Descriptor {
-  public:
-    explicit Descriptor(int fd = -1) : fd_(fd) {}
-    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-
-  private:
-    int fd_;
-};
 
 void write_all(int fd, Bytes bytes, const path& file) {
     while (!bytes.empty()) {
@@ -85,73 +65,11 @@ tunnel::SecretBytes read_all(int fd, const path& file) {
     return bytes;
 }
 
-// Seals and opens the frames of one file.
-class Seal {
-  public:
-    Seal(const srtp::Secret<32>& key, const Header& header) : header_(header) {
-        unsigned size = 0;
-        HMAC(EVP_sha256(), key.bytes().data(), static_cast<int>(key.bytes().size()), header.data(),
-             header.size(), key_.writable().data(), &size);
-    }
-
-    std::vector<std::uint8_t> seal(std::uint64_t number, Bytes plain) const {
-        std::vector<std::uint8_t> frame(kFrameHeaderBytes + plain.size() + kTagBytes);
-        const auto length = static_cast<std::uint32_t>(plain.size() + kTagBytes);
-        srtp::store_be32(&frame[0], length);
-        srtp::store_be32(&frame[4], ~length);
-        auto* const body = frame.data() + kFrameHeaderBytes;
-        const auto context = begin(number, true);
-        int size = 0;
-        if (EVP_EncryptUpdate(context.get(), body, &size, plain.data(),
-                              static_cast<int>(plain.size())) != 1 ||
-            EVP_EncryptFinal_ex(context.get(), body + size, &size) != 1 ||
-            EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTagBytes,
-                                body + plain.size()) != 1)
-            throw std::runtime_error("OpenSSL cannot seal the state.");
-        return frame;
-    }
-
-    std::optional<tunnel::SecretBytes> open(std::uint64_t number, Bytes sealed) const {
-        tunnel::SecretBytes plain(sealed.size() - kTagBytes);
-        std::array<std::uint8_t, kTagBytes> tag{};
-        std::memcpy(tag.data(), sealed.data() + plain.size(), kTagBytes);
-        const auto context = begin(number, false);
-        int size = 0;
-        std::uint8_t none[16];
-        if (EVP_DecryptUpdate(context.get(), plain.writable().data(), &size, sealed.data(),
-                              static_cast<int>(plain.size())) != 1 ||
-            EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagBytes, tag.data()) != 1 ||
-            EVP_DecryptFinal_ex(context.get(), none, &size) != 1)
-            return std::nullopt;
-        return plain;
-    }
-
-  private:
-    using Context = std::unique_ptr<EVP_CIPHER_CTX, tunnel::OpensslFree<EVP_CIPHER_CTX_free>>;
-
-    Context begin(std::uint64_t number, bool encrypts) const {
-        std::array<std::uint8_t, 12> nonce{};
-        srtp::store_be32(&nonce[4], static_cast<std::uint32_t>(number >> 32));
-        srtp::store_be32(&nonce[8], static_cast<std::uint32_t>(number));
-        Context context(EVP_CIPHER_CTX_new());
-        int size = 0;
-        if (!context ||
-            EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key_.bytes().data(),
-                              nonce.data(), encrypts ? 1 : 0) != 1 ||
-            EVP_CipherUpdate(context.get(), nullptr, &size, header_.data(),
-                             static_cast<int>(header_.size())) != 1)
-            throw std::runtime_error("OpenSSL has no AES-256-GCM.");
-        return context;
-    }
-
-    Header header_;
-    srtp::Secret<32> key_;
-};
-
 Header new_header() {
     Header header;
     std::memcpy(header.data(), kMagic.data(), kMagic.size());
-    if (RAND_bytes(header.data() + kMagic.size(), kIdBytes) != 1)
+    if (RAND_bytes(header.data() + kMagic.size(), static_cast<int>(kHeaderBytes - kMagic.size())) !=
+        1)
         throw std::runtime_error("OpenSSL has no random bytes for the state file.");
     return header;
 }
@@ -162,12 +80,12 @@ std::vector<tunnel::SecretBytes> frames_in(Bytes bytes, const srtp::Secret<32>& 
         refuse(file, "it is not a state of mdd-kmf; move it away to start without one");
     Header header;
     std::memcpy(header.data(), bytes.data(), kHeaderBytes);
-    const Seal seal(key, header);
+    const FrameSeal seal(key, header);
     std::vector<tunnel::SecretBytes> frames;
     std::size_t at = kHeaderBytes;
     while (bytes.size() - at >= kFrameHeaderBytes) {
         const auto length = srtp::load_be32(&bytes[at]);
-        if (length != ~srtp::load_be32(&bytes[at + 4]) || length < kTagBytes)
+        if (length != ~srtp::load_be32(&bytes[at + 4]) || length < FrameSeal::kTagBytes)
             refuse(file, fmt::format("it is damaged at byte {}", at));
         const auto rest = bytes.subspan(at + kFrameHeaderBytes);
         if (rest.size() < length) break;  // cut off while it was written
@@ -186,14 +104,14 @@ std::vector<tunnel::SecretBytes> frames_in(Bytes bytes, const srtp::Secret<32>& 
 
 void sync_folder(const path& file) {
     const auto folder = file.has_parent_path() ? file.parent_path() : path(".");
-    const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const FileDescriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd.get() >= 0) ::fsync(fd.get());
 }
 
 // A complete file with one frame beside `file`, synced and locked.
-Descriptor write_beside(const path& beside, const Header& header, Bytes frame) {
+FileDescriptor write_beside(const path& beside, const Header& header, Bytes frame) {
     ::unlink(beside.c_str());
-    Descriptor fd(::open(beside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    FileDescriptor fd(::open(beside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (fd.get() < 0 || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) refuse_by_errno(beside);
     write_all(fd.get(), header, beside);
     write_all(fd.get(), frame, beside);
@@ -210,7 +128,7 @@ void make_first(const path& file, const srtp::Secret<32>& key) {
     // Others may be about to make it as well.
     const auto own = beside(file, ".first." + std::to_string(::getpid()));
     const auto header = new_header();
-    const auto made = write_beside(own, header, Seal(key, header).seal(0, {}));
+    const auto made = write_beside(own, header, FrameSeal(key, header).seal(0, {}));
     const bool is_there = ::link(own.c_str(), file.c_str()) == 0 || errno == EEXIST;
     const int error = errno;
     ::unlink(own.c_str());
@@ -245,9 +163,9 @@ srtp::Secret<32> read_state_key(const path& key_file) {
 struct StateFile::Open {
     path file;
     srtp::Secret<32> key;
-    Descriptor fd;  // holds the lock
+    FileDescriptor fd;  // holds the lock
     std::vector<tunnel::SecretBytes> frames;
-    std::optional<Seal> seal;  // once replaced
+    std::optional<FrameSeal> seal;  // once replaced
     std::uint64_t next_frame = 0;
     std::size_t first_bytes = 0;
     std::size_t bytes = 0;
@@ -260,7 +178,7 @@ StateFile::~StateFile() = default;
 
 std::optional<StateFile> StateFile::open(const path& file, const srtp::Secret<32>& key) {
     for (;;) {
-        Descriptor fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+        FileDescriptor fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
         if (fd.get() < 0 && errno == ENOENT) {
             make_first(file, key);
             continue;
@@ -293,7 +211,7 @@ std::vector<tunnel::SecretBytes> StateFile::take_frames() {
 void StateFile::replace(Bytes frame) {
     auto& open = *open_;
     const auto header = new_header();
-    Seal seal(open.key, header);
+    FrameSeal seal(open.key, header);
     const auto sealed = seal.seal(0, frame);
     const auto next = beside(open.file, ".new");
     auto fd = write_beside(next, header, sealed);
