@@ -102,12 +102,16 @@ class Peer:
 
 
 class Results:
-    """What a run left behind: mdd's totals, the KMF's totals, the audit, and by peer name reports and traces."""
+    """What a run left behind: mdd's totals, the KMF's totals, the audit, and by peer name reports and traces.
 
-    def __init__(self, totals, kmf, audit, peers):
+    `earlier` are peers that ended in the course of the run; of them there are only traces.
+    """
+
+    def __init__(self, totals, kmf, audit, peers, earlier):
         self.totals, self.kmf, self.audit = totals, kmf, audit
         self.reports = {peer.name: peer.report() for peer in peers}
         self.traces = {peer.name: peer.trace() for peer in peers}
+        self.earlier_traces = {peer.name: peer.trace() for peer in earlier}
 
     def lost(self, sender, receiver, grace_us=0):
         """How many packets the sender sent once the receiver had keys for them, and the receiver did not get."""
@@ -117,7 +121,7 @@ class Results:
     def closed_to(self, receiver):
         """How many packets of all others may have come to a joiner under an EKT key of before its time."""
         joiner, total = self.traces[receiver], 0
-        for name, other in self.traces.items():
+        for name, other in {**self.earlier_traces, **self.traces}.items():
             if name != receiver:
                 until = report.hears_since(other, joiner)
                 total += sum(joiner.keyed - IN_FLIGHT_US <= at < until for at in other.sent.values())
@@ -234,7 +238,8 @@ class LabTest(unittest.TestCase):
         self.assertEqual(self.kmf.stop(), 0, self.kmf.errors()[-1500:])
         totals = read_json(self.scene.path("mdd.json"))
         audit = wire_audit.audit_pcap(self.scene.path("wire.pcap"), MDD_MEDIA)
-        results = Results(totals, read_json(self.scene.path("kmf.json")), audit, alive)
+        earlier = [peer for peer in self.peers if peer not in alive]
+        results = Results(totals, read_json(self.scene.path("kmf.json")), audit, alive, earlier)
         self._judge(results, tolerate or {})
         return results
 

@@ -103,6 +103,8 @@ void DtlsClient::start() {
 }
 
 void DtlsClient::on_datagram(srtp::Bytes datagram) {
+    // OpenSSL would repeat a flight that is due by itself, and nobody would count it.
+    if (time_to_repeat() == std::chrono::microseconds(0)) on_time();
     if (state_ == State::handshaking) {
         keep_early(datagram);
         tap_.note_received(datagram);

@@ -229,6 +229,7 @@ std::uint32_t Endpoint::own_ssrc() const {
 void Endpoint::keep_house() {
     const auto now = Clock::now();
     context_.drop_overdue(now);
+    trace_.flush();
     if (output_) output_->release_byes(now);
     if (context_.keyed() && now - last_rtcp_ >= kReportInterval) send_own_report();
     house_timer_.expires_after(kHouseInterval);

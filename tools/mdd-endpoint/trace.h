@@ -1,5 +1,5 @@
 // One line for each packet, for a program that joins the traces of several endpoints into loss and
-// latency. Buffered; times are CLOCK_MONOTONIC in nanoseconds.
+// latency. Buffered until flush(); times are CLOCK_MONOTONIC in nanoseconds.
 #pragma once
 
 #include <chrono>

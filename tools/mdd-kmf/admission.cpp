@@ -23,6 +23,10 @@ bool fits_some_endpoint(const Conference& conference, tunnel::Dialect dialect, c
     });
 }
 
+bool ekt_suffices(const Conference& conference, bool has_ekt) {
+    return has_ekt || !conference.uses_ekt() || !conference.require_ekt;
+}
+
 std::optional<Refusal> objection(const Conference& conference, tunnel::Dialect dialect,
                                  const dtls::Fingerprint& certificate, const TlsId& sent) {
     const auto* endpoint = conference.endpoint(certificate);
@@ -38,7 +42,7 @@ bool still_admits(const Roster& roster, const dtls::Fingerprint& mdd, tunnel::Di
     const auto* speaker = roster.mdd(mdd);
     const auto* conference = roster.conference(admitted.conference);
     return speaker && speaker->serves(admitted.conference) && conference &&
-           conference->profile == admitted.profile &&
+           conference->profile == admitted.profile && ekt_suffices(*conference, admitted.has_ekt) &&
            !objection(*conference, dialect, admitted.endpoint, admitted.tls_id);
 }
 
@@ -81,18 +85,23 @@ std::optional<Refusal> Admission::judge_hello(const HelloOffer& offer) {
     });
     admitted_.profile = possible.front()->profile;
     own_tls_id_ = possible.size() == 1 ? possible.front()->own_tls_id() : "";
-    if (possible.front()->uses_ekt() &&
-        std::ranges::find(offer.ekt_ciphers, dtls::ekt_cipher_for(admitted_.profile)) ==
-            offer.ekt_ciphers.end())
-        return Refusal::no_ekt;
-    return std::nullopt;
+    admitted_.has_ekt =
+        possible.front()->uses_ekt() &&
+        std::ranges::find(offer.ekt_ciphers, dtls::ekt_cipher_for(admitted_.profile)) !=
+            offer.ekt_ciphers.end();
+    const bool suffices = std::ranges::any_of(possible, [&](const auto* conference) {
+        return ekt_suffices(*conference, admitted_.has_ekt);
+    });
+    return suffices ? std::nullopt : std::optional(Refusal::no_ekt);
 }
 
 std::optional<Refusal> Admission::judge_certificate(const dtls::Fingerprint& certificate) {
     admitted_.endpoint = certificate;
     auto worst = Refusal::unknown_certificate;
     for (const auto* conference : candidates()) {
-        if (conference->profile != admitted_.profile) continue;
+        if (conference->profile != admitted_.profile ||
+            !ekt_suffices(*conference, admitted_.has_ekt))
+            continue;
         const auto refusal = objection(*conference, asked_.dialect, certificate, admitted_.tls_id);
         if (!refusal) {
             admitted_.conference = conference->id;

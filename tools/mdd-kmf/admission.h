@@ -18,6 +18,7 @@ struct Admitted {
     tunnel::ConferenceId conference;
     dtls::Fingerprint endpoint{};
     srtp::Profile profile = srtp::Profile::double_aes_128_gcm;
+    bool has_ekt = false;               // offered the cipher of the profile
     std::optional<std::string> tls_id;  // as sent in external_session_id
 };
 
@@ -45,6 +46,7 @@ class Admission {
 
     // Known after judge_hello() had no objection.
     srtp::Profile profile() const { return admitted_.profile; }
+    bool has_ekt() const { return admitted_.has_ekt; }
     // What to answer as our external_session_id; empty while several conferences are possible.
     const std::string& own_tls_id() const { return own_tls_id_; }
     // Complete after judge_certificate() had no objection.

@@ -32,8 +32,10 @@ ConferenceKeys::ConferenceKeys(std::size_t key_bytes, const RekeyPolicy& policy,
 
 void ConferenceKeys::join(const Member& member) {
     const bool waits_for_next = key_ && policy_.on_join;
-    members_.insert_or_assign(member, waits_for_next ? Standing::joining : Standing::waiting);
+    const auto [place, is_new] =
+        members_.insert_or_assign(member, waits_for_next ? Standing::joining : Standing::waiting);
     joined_ = joined_ || waits_for_next;
+    left_ = left_ || (!is_new && key_ && !policy_.on_join && policy_.on_leave);
 }
 
 void ConferenceKeys::join_restored(const Member& member) {

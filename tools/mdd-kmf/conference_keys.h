@@ -66,7 +66,7 @@ class ConferenceKeys {
 
     // Counts for the next renew(). So does a member that is one already: its new association may be
     // that of an endpoint that has restarted, and under the current key its new master keys would
-    // be taken for old ones (RFC 8870 §4.1, epoch).
+    // be taken for old ones (RFC 8870 §4.1, epoch). Where joins do not count, it counts as leaving.
     void join(const Member& member);
     // One that already was a member before this process; it may or may not have the current key.
     void join_restored(const Member& member);

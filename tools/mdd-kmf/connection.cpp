@@ -14,12 +14,11 @@
 namespace mdd::kmf {
 namespace {
 
-// The DTLS cipher must not be weaker than the SRTP one whose keys it agrees on.
-const char* ciphers_for(srtp::Profile profile) {
-    if (srtp::traits_of(profile).hop_key_bytes == 32)
-        return "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
-    return "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-           "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+// The DTLS cipher must not be weaker than the SRTP one whose keys it agrees on. The gate's list is
+// right for 128 bits, and a list of one's own is parsed anew in each handshake.
+bool set_ciphers(SSL* ssl, srtp::Profile profile) {
+    return srtp::traits_of(profile).hop_key_bytes < 32 ||
+           SSL_set_cipher_list(ssl, EndpointGate::kCiphers256) == 1;
 }
 
 int alert_for(Refusal refusal) {
@@ -143,9 +142,9 @@ int Connection::judge_hello(SSL* ssl) {
     if (refusal_) return alert_for(*refusal_);
     const auto profile = handshake_->admission.profile();
     const srtp::Profile only[] = {profile};
-    if (!dtls::set_srtp_profiles(ssl, only) || SSL_set_cipher_list(ssl, ciphers_for(profile)) != 1)
+    if (!dtls::set_srtp_profiles(ssl, only) || !set_ciphers(ssl, profile))
         return SSL_AD_INTERNAL_ERROR;
-    if (srtp::traits_of(profile).is_double)
+    if (handshake_->admission.has_ekt())
         handshake_->face->hello.ekt_ciphers = {dtls::ekt_cipher_for(profile)};
     handshake_->face->hello.session_id = handshake_->admission.own_tls_id();
     return 0;
@@ -199,8 +198,7 @@ void Connection::take_over(TimePoint now) {
     auto* ssl = handshake_->face->ssl.get();
     if (!keys_) return end(refusal_.value_or(Refusal::handshake_failed));
     if (SSL_get_extms_support(ssl) != 1) return end(Refusal::no_extended_secret);
-    if (srtp::traits_of(admitted_.profile).is_double && !handshake_->face->hello.ekt_cipher)
-        return end(Refusal::no_ekt);
+    if (admitted_.has_ekt && !handshake_->face->hello.ekt_cipher) return end(Refusal::no_ekt);
     std::string why;
     auto association = dtls::take_over(handshake_->face->ssl, handshake_->tap, why);
     if (!association) return end(Refusal::takeover_failed);

@@ -91,8 +91,10 @@ void set_policy(SSL_CTX* context) {
     // brings.
     const bool accepted = SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) == 1 &&
                           SSL_CTX_set_max_proto_version(context, DTLS1_2_VERSION) == 1 &&
-                          SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1;
-    if (!accepted) throw std::runtime_error("This OpenSSL has no DTLS 1.2 with X25519 and P-256.");
+                          SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1 &&
+                          SSL_CTX_set_cipher_list(context, EndpointGate::kCiphers) == 1;
+    if (!accepted)
+        throw std::runtime_error("This OpenSSL has no DTLS 1.2 with AES-GCM, X25519 and P-256.");
     // Without resumption the client is verified, always, before our Finished and the keys go out.
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_QUERY_MTU |
                                      SSL_OP_COOKIE_EXCHANGE | SSL_OP_CIPHER_SERVER_PREFERENCE);

@@ -35,6 +35,13 @@ struct EndpointSsl {
 
 class EndpointGate {
   public:
+    // What every SSL accepts, and what it must be narrowed to for profiles of 256 bits.
+    static constexpr const char* kCiphers =
+        "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+        "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+    static constexpr const char* kCiphers256 =
+        "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+
     struct CookieSent {};
     struct Ignored {};  // nothing that could be answered
     using Answer = std::variant<CookieSent, Ignored, std::unique_ptr<EndpointSsl>>;

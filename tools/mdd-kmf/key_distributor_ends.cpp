@@ -97,7 +97,7 @@ void KeyDistributor::welcome(const Key& key, Entry& entry, TimePoint now) {
     const auto [place, is_only] =
         live_.try_emplace({entry.conference, entry.admitted.endpoint}, key);
     if (!is_only) displace(std::exchange(place->second, key), now);
-    memberships_.join(*conference, entry.admitted.endpoint);
+    if (entry.admitted.has_ekt) memberships_.join(*conference, entry.admitted.endpoint);
     hooks_.notify(notice(Notice::Kind::keyed, key, entry));
 }
 

@@ -131,7 +131,8 @@ void KeyDistributor::restore_association(const Key& key, SavedAssociation saved,
     const TunnelBook::Tunnel speaker{
         saved.mdd, by_id_alone ? tunnel::Dialect::rfc9185 : tunnel::Dialect::dtls_v1};
     const auto* conference = roster_.conference(saved.admitted.conference);
-    if (conference) memberships_.join_restored(*conference, saved.admitted.endpoint);
+    if (conference && saved.admitted.has_ekt)
+        memberships_.join_restored(*conference, saved.admitted.endpoint);
 
     auto& entry = entries_[key];
     entry.speaker = speaker;

@@ -39,6 +39,7 @@ Conference conference_of(const ConferenceRow& row) {
     conference.id = {row.id};
     conference.profile = row.profile;
     conference.rekey = rekey_of(row);
+    conference.require_ekt = row.require_ekt;
     conference.require_tls_id = row.require_tls_id;
     conference.tls_id = row.tls_id.value_or("");
     for (const auto& endpoint : row.endpoints)

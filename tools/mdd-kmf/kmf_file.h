@@ -36,6 +36,7 @@ struct ConferenceRow {
     bool allow_plain = false;
     std::vector<std::string> rekey;
     std::chrono::milliseconds ekt_ttl{};
+    bool require_ekt = true;
     bool require_tls_id = true;
     std::optional<std::string> tls_id;
     std::vector<EndpointRow> endpoints;

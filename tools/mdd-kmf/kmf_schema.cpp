@@ -135,6 +135,9 @@ Schema<ConferenceRow> conference_rows() {
              duration(std::chrono::seconds(1), std::chrono::hours(24 * 194)),
              std::chrono::hours(24), Reload::live,
              "Life of an EKT key; a new one follows in good time before it ends. Whole seconds.");
+    rows.key("require_ekt", &ConferenceRow::require_ekt, boolean(), true, Reload::live,
+             "With a DOUBLE_ profile refuse endpoints that do not offer EKT (RFC 8870); false lets "
+             "in clients that get their end-to-end keys in another way: they hear no EKT key.");
     rows.key("require_tls_id", &ConferenceRow::require_tls_id, boolean(), true, Reload::live,
              "Over rfc9185 refuse endpoints whose external_session_id (RFC 8844) is missing or is "
              "not their tls_id; false only for clients that cannot send one.");

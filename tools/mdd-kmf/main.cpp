@@ -97,6 +97,14 @@ std::optional<kmf::StateFile> take_authority(boost::asio::io_context& io,
     return is_told_to_end ? std::nullopt : std::move(state);
 }
 
+// While a standby waited the file may have changed, as it has for the one that it follows.
+kmf::KmfConfig newest(const kmf::KmfConfig& known, const std::string& file) {
+    auto loaded = load(file);
+    if (auto* config = std::get_if<kmf::KmfConfig>(&loaded)) return std::move(*config);
+    spdlog::error("the configuration of the start is used: {}", std::get<std::string>(loaded));
+    return known;
+}
+
 void reload(kmf::Service& service, const std::string& file) {
     auto loaded = load(file);
     if (const auto* config = std::get_if<kmf::KmfConfig>(&loaded))
@@ -130,7 +138,9 @@ int serve(const kmf::KmfConfig& config, const Arguments& arguments) {
         state = take_authority(io, signals, *config.state);
         if (!state) return 0;
     }
-    kmf::Service service(io, config, std::move(state), arguments.trace);
+    kmf::Service service(
+        io, config.state && config.state->standby ? newest(config, arguments.config) : config,
+        std::move(state), arguments.trace);
     wait_for_signal(io, signals, service, arguments.config);
     service.start();
     spdlog::info("endpoints pin fingerprint_sha256={}",

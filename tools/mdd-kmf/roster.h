@@ -27,6 +27,7 @@ struct Conference {
     srtp::Profile profile = srtp::Profile::double_aes_128_gcm;
     std::map<dtls::Fingerprint, Endpoint> endpoints;
     RekeyPolicy rekey;
+    bool require_ekt = true;     // of a Double profile
     bool require_tls_id = true;  // over rfc9185
     std::string tls_id;          // ours towards its endpoints; empty: the computed one
 

@@ -90,6 +90,7 @@ void write(Writer& out, const AssociationChange& change) {
     out.bytes(admitted.conference.bytes);
     out.bytes(admitted.endpoint);
     out.number(static_cast<std::uint16_t>(admitted.profile));
+    out.number(static_cast<std::uint8_t>(admitted.has_ekt));
     out.block(as_bytes(admitted.tls_id.value_or("")));
     out.block(connection.bytes());
 }
@@ -128,6 +129,7 @@ SavedAssociation read_association(ByteReader& in) {
         saved.admitted.profile = traits->profile;
     else
         in.fail();
+    saved.admitted.has_ekt = in.number<std::uint8_t>() != 0;
     const auto tls_id = in.block();
     if (!tls_id.empty()) saved.admitted.tls_id.emplace(tls_id.begin(), tls_id.end());
     saved.connection = tunnel::SecretBytes(in.block());

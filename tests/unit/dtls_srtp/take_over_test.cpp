@@ -118,12 +118,12 @@ void expect_refusal(End& ours, End& other, const dtls::RecordTap& tap, const std
     ASSERT_TRUE(ours.ssl);
     ours.write(text("still here"));
     other.feed(ours.next());
-    other.write(text("so am I"));
+    other.write(text("and so am I"));
     ours.feed(other.next());
     ASSERT_FALSE(other.data.empty());
     ASSERT_FALSE(ours.data.empty());
     EXPECT_EQ(other.data.back(), text("still here"));
-    EXPECT_EQ(ours.data.back(), text("so am I"));
+    EXPECT_EQ(ours.data.back(), text("and so am I"));
 }
 
 TEST(TakeOverRefuses, CiphersOtherThanAesGcm) {

@@ -188,6 +188,21 @@ TEST(Reload, JudgesAHandshakeUnderWayByTheNewRoster) {
     EXPECT_TRUE(world.keys_sent(1).empty());
 }
 
+TEST(Reload, PutsOutWholeAssociationsANewHandshakeOnThemIncluded) {
+    World world(k9185);
+    join_three(world);
+    world.loses_to_endpoint = [](const tunnel::Message& message) {
+        return message.dtls.size() > 100;  // all but the cookie
+    };
+    const auto started = world.tally().handshakes_started;
+    world.join(2, world.bob, {.tls_id = kBobTlsId});
+    ASSERT_TRUE(world.run_until([&] { return world.tally().handshakes_started == started + 1; }));
+    world.reload(without_bob);
+    EXPECT_EQ(world.disconnects_sent(2), 1u);
+    EXPECT_EQ(world.tally().put_out, 1u);
+    EXPECT_EQ(world.tally()[Refusal::put_out], 1u);
+}
+
 TEST(Reload, EndsTheHandshakesOfAnMddThatIsNoLongerListed) {
     World world(k9185);
     world.loses_to_endpoint = [&](const auto&) { return world.tally().handshakes_started > 0; };

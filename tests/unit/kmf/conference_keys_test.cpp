@@ -261,12 +261,21 @@ TEST(ConferenceKeys, AMemberOnANewAssociationMayHaveRestartedAndCountsAsJoining)
     EXPECT_EQ(conference.keys.members(), 2u);
 }
 
-TEST(ConferenceKeys, AMemberOnANewAssociationGetsTheSameKeyAgainWhereJoinsDoNotCount) {
+TEST(ConferenceKeys, AMemberOnANewAssociationCountsAsLeavingWhereJoinsDoNotCount) {
     Conference conference(kLeave);
+    conference.fill(2);
+    conference.keys.join(member(1));
+    EXPECT_EQ(conference.renew(), RekeyCause::leave);
+    EXPECT_EQ(conference.keys.waiting(), (std::vector{member(1), member(2)}));
+}
+
+TEST(ConferenceKeys, AMemberOnANewAssociationGetsTheSameKeyAgainUnderAnEmptyPolicy) {
+    Conference conference(kNever);
     conference.fill(2);
     ASSERT_TRUE(conference.keys.acknowledged(member(1), conference.keys.current()->spi));
     conference.keys.join(member(1));
     EXPECT_EQ(conference.renew(), std::nullopt);
+    EXPECT_EQ(conference.keys.waiting(), std::vector{member(1)});
     EXPECT_FALSE(conference.keys.has_acknowledged(member(1)));
 }
 

@@ -105,6 +105,9 @@ TEST(KmfConfig, RekeysOnJoinAndLeaveAndDailyUnlessToldOtherwise) {
     const auto config = good(head() + mdd() + conference());
     EXPECT_EQ(config.conferences[0].rekey, RekeyPolicy{});
     EXPECT_TRUE(config.conferences[0].require_tls_id);
+    EXPECT_TRUE(config.conferences[0].require_ekt);
+    EXPECT_FALSE(
+        good(head() + mdd() + conference("require_ekt = false\n")).conferences[0].require_ekt);
 }
 
 TEST(KmfConfig, ReadsEveryRekeyPolicy) {

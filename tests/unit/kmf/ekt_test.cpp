@@ -75,6 +75,20 @@ TEST(Ekt, ADoubleConferenceRefusesAnEndpointWithoutIt) {
     }
 }
 
+TEST(Ekt, AConferenceThatDoesNotRequireItLetsInWhoHasNoneAndSendsThatOneNothing) {
+    World world({.edit = [](auto&, auto& conferences) { conferences[0].require_ekt = false; }});
+    auto& alice = world.join(1, world.alice, {.ekt = {}, .takes_over = false});
+    ASSERT_TRUE(world.run_until_established(alice));
+    world.join(2, world.bob);
+    ASSERT_TRUE(run_until_shared(world, {2}));
+    EXPECT_EQ(world.kmf->ekt_of(world.conference)->members(), 1u);
+    world.run_for(50ms);
+    EXPECT_EQ(world.tally().ekt.delivered, 1u);
+    EXPECT_TRUE(alice.is_established()) << "OpenSSL alone is content";
+    world.reload({});
+    EXPECT_EQ(world.tally().put_out, 1u) << "required after all";
+}
+
 TEST(Ekt, APlainConferenceNeitherNegotiatesNorSendsIt) {
     World world(srtp::Profile::aead_aes_128_gcm);
     auto& alice = world.join(1, world.alice, {.profiles = {srtp::Profile::aead_aes_128_gcm}});
@@ -186,28 +200,32 @@ TEST(Rekey, BeforeTheTtlEndsReachesEveryMember) {
     EXPECT_EQ(world.tally()[RekeyCause::ttl], 1u);
 }
 
-TEST(Rekey, ANewHandshakeOfAMemberChangesNoKeyAndGetsTheCurrentOne) {
+// The endpoint may have restarted: under the old SPI its new master keys would be taken for old.
+TEST(Rekey, ANewHandshakeOfAMemberChangesTheKey) {
     World world;
     world.join(1, world.alice);
     world.join(2, world.bob);
     ASSERT_TRUE(run_until_shared(world, {1, 2}));
     const auto before = newest(world.client(2));
     world.join(1, world.alice);
+    ASSERT_TRUE(world.run_until([&] { return world.tally()[RekeyCause::join] == 2; }));
     ASSERT_TRUE(run_until_shared(world, {1, 2}));
-    EXPECT_EQ(newest(world.client(1)), before);
-    EXPECT_EQ(world.keys_sent(1).size(), 2u) << "new hop keys all the same";
+    EXPECT_NE(newest(world.client(1)), before);
+    EXPECT_EQ(world.keys_sent(1).size(), 2u) << "new hop keys as well";
+    EXPECT_EQ(world.kmf->ekt_of(world.conference)->members(), 2u);
 }
 
-TEST(Rekey, AMemberThatMovesToANewAssociationStaysOne) {
+TEST(Rekey, AMemberThatMovesToANewAssociationStaysOneAndChangesTheKey) {
     World world;
     world.join(1, world.alice);
     world.join(2, world.bob);
     ASSERT_TRUE(run_until_shared(world, {1, 2}));
     const auto before = newest(world.client(2));
     world.join(7, world.alice);
+    ASSERT_TRUE(world.run_until([&] { return world.tally().displaced == 1; }));
     ASSERT_TRUE(run_until_shared(world, {7, 2}));
-    EXPECT_EQ(newest(world.client(7)), before);
-    EXPECT_EQ(world.tally().displaced, 1u);
+    EXPECT_NE(newest(world.client(7)), before);
+    EXPECT_EQ(world.kmf->ekt_of(world.conference)->members(), 2u);
 }
 
 TEST(Rekey, SpisOfAConferenceStartAtRandomAndDoNotRepeat) {

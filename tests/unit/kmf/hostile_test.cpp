@@ -510,6 +510,10 @@ std::vector<Case> all_cases() {
     return all;
 }
 
+void PrintTo(const Case& one, std::ostream* out) {
+    *out << one.name;
+}
+
 class Hostile : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Hostile, IsCountedOnceAndChangesNothingElse) {

@@ -213,6 +213,7 @@ TEST(StateRecords, ComeBackAsTheyWere) {
     saved.admitted.conference = conference_id(2);
     saved.admitted.endpoint.fill(3);
     saved.admitted.profile = srtp::Profile::double_aes_256_gcm;
+    saved.admitted.has_ekt = true;
     saved.admitted.tls_id = kAliceTlsId;
     saved.connection = tunnel::SecretBytes(std::vector<std::uint8_t>{4, 5, 6});
     kmf::SavedKeys keys;
@@ -235,6 +236,7 @@ TEST(StateRecords, ComeBackAsTheyWere) {
     EXPECT_EQ(one.profiles, (std::vector<std::uint16_t>{9, 10}));
     EXPECT_EQ(one.admitted.conference, conference_id(2));
     EXPECT_EQ(one.admitted.profile, srtp::Profile::double_aes_256_gcm);
+    EXPECT_TRUE(one.admitted.has_ekt);
     EXPECT_EQ(one.admitted.tls_id, kAliceTlsId);
     EXPECT_EQ(to_hex(one.connection.bytes()), "040506");
     const auto& other = state.conferences.at(conference_id(2));
@@ -465,6 +467,10 @@ TEST_P(Restart, ARosterThatForgotAMemberPutsItOut) {
 }
 
 TEST_P(Restart, AnEmptyConferenceStillChangesItsKeyForTheNextMember) {
+    // A join alone would not change it.
+    world.reload([](auto&, auto& conferences) {
+        conferences[0].rekey = {.on_join = false, .on_leave = true};
+    });
     auto& alice = world.join(1, world.alice, {.tls_id = kAliceTlsId});
     ASSERT_TRUE(run_until_shared({1}));
     const auto before = alice.keys().back().spi;
@@ -475,6 +481,19 @@ TEST_P(Restart, AnEmptyConferenceStillChangesItsKeyForTheNextMember) {
     world.join(2, world.bob, {.tls_id = kBobTlsId});
     ASSERT_TRUE(run_until_shared({2}));
     EXPECT_EQ(world.client(2).keys().back().spi, static_cast<std::uint16_t>(before + 1));
+}
+
+TEST_P(Restart, AJoinerWhoWaitedForTheNextKeyStillGetsNoOlderOne) {
+    world.join(1, world.alice, {.tls_id = kAliceTlsId});
+    ASSERT_TRUE(run_until_shared({1}));
+    const auto before = world.client(1).keys().back().spi;
+    world.join(2, world.bob, {.tls_id = kBobTlsId});
+    // Until the moment between the joining and the key that it brings.
+    ASSERT_TRUE(world.run_until([&] { return world.kmf->live_associations() == 2; }));
+    if (world.kmf->ekt_of(world.conference)->current()->spi != before) GTEST_SKIP() << "too slow";
+    restart();
+    ASSERT_TRUE(run_until_shared({1, 2}));
+    for (const auto& key : world.client(2).keys()) EXPECT_NE(key.spi, before);
 }
 
 TEST_P(Restart, AKeyIsAsOldAsItIs) {
