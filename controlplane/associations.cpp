@@ -19,7 +19,7 @@ std::string_view sentence_of(Ending ending) {
         case Ending::silent:
             return "has left";
         case Ending::put_out:
-            return "was put out by the KMF";
+            return "was put out by its KMF";
         case Ending::unfinished:
             return "did not finish its handshake";
         case Ending::superseded:
