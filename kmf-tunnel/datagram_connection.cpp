@@ -10,9 +10,6 @@
 namespace mdd::tunnel {
 namespace {
 
-// Then the event loop gets its turn, however fast a peer sends.
-constexpr int kDatagramsPerWake = 64;
-
 bool is_icmp(const boost::system::error_code& error) {
     return error == boost::asio::error::connection_refused ||
            error == boost::asio::error::host_unreachable ||

@@ -20,8 +20,6 @@ using boost::system::error_code;
 
 namespace {
 
-// Then the event loop gets its turn, however fast peers send.
-constexpr int kDatagramsPerWake = 64;
 constexpr int kReceiveBufferBytes = 1 << 20;
 
 using HelloRandom = std::array<std::uint8_t, 32>;

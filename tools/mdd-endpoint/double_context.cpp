@@ -37,7 +37,7 @@ EktKeyring::Added DoubleContext::learn(EktKey key, Clock::time_point now,
 }
 
 void DoubleContext::leave() {
-    hop_ = HopContext();
+    hop_.forget();
     keyring_.clear();
     if (sender_) sender_->forget();
     for (auto& [ssrc, stream] : remote_) {

@@ -23,6 +23,15 @@ Crypto more_telling(Crypto a, Crypto b) {
 
 }  // namespace
 
+void HopContext::forget() {
+    outbound_.reset();
+    current_.reset();
+    previous_.reset();
+    previous_ends_.reset();
+    sent_.clear();
+    received_.clear();
+}
+
 void HopContext::install(const srtp::HopKeys& keys) {
     const auto key_bytes = srtp::traits_of(keys.profile).hop_key_bytes;
     InboundKeys inbound{SrtpSession(key_bytes, keys.server_write, SrtpSession::Direction::inbound,

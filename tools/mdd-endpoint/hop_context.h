@@ -27,6 +27,9 @@ class HopContext {
     // receiving knows both key sets.
     void install(const srtp::HopKeys& keys);
 
+    // As before the first install(): no key, and every stream starts anew.
+    void forget();
+
     bool keyed() const { return outbound_.has_value(); }
 
     // In place, one 16-byte tag more or less. Precondition for all: keyed(). `malformed` or

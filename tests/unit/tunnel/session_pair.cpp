@@ -11,7 +11,7 @@ using namespace tunnel;
 namespace {
 
 constexpr std::array<std::uint8_t, 6> kPeerAddress{192, 0, 2, 1, 0x11, 0x22};
-constexpr Milliseconds kStep{10};
+constexpr Milliseconds kDatagramStep{10};
 
 }  // namespace
 
@@ -64,7 +64,7 @@ void SessionPair::connect() {
 void SessionPair::pass(Milliseconds span) {
     const TimePoint end = now + span;
     while (now < end) {
-        now += kStep;
+        now += kDatagramStep;
         for (Session* session : {&mdd, &kmf}) {
             const auto deadline = session->deadline(now);
             if (deadline && *deadline <= now) session->on_time(now);
@@ -77,7 +77,7 @@ bool SessionPair::wait_until(const std::function<bool()>& done, Milliseconds lim
     const TimePoint start = Clock::now();
     const TimePoint virtual_start = now;
     while (!done() && Clock::now() < start + limit) {
-        std::this_thread::sleep_for(kStep);
+        std::this_thread::sleep_for(kDatagramStep);
         now = virtual_start + (Clock::now() - start);
         mdd.on_time(now);
         kmf.on_time(now);

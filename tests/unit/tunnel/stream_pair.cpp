@@ -9,7 +9,7 @@ using namespace tunnel;
 
 namespace {
 
-constexpr Milliseconds kStep{5};
+constexpr Milliseconds kStreamStep{5};
 
 std::string line_of(const Event& event, std::string* text) {
     if (std::holds_alternative<Up>(event)) return "up";
@@ -70,7 +70,7 @@ void StreamPair::connect() {
 void StreamPair::pass(Milliseconds span) {
     const TimePoint end = now + span;
     while (now < end) {
-        now += kStep;
+        now += kStreamStep;
         mdd.on_time(now);
         kmf.on_time(now);
         exchange();
@@ -112,7 +112,7 @@ void StreamAgainstRaw::inject(srtp::Bytes bytes) {
 void StreamAgainstRaw::pass(Milliseconds span) {
     const TimePoint end = now + span;
     while (now < end) {
-        now += kStep;
+        now += kStreamStep;
         session.on_time(now);
         exchange();
     }
