@@ -87,7 +87,7 @@ class PutOut(KeyCycle):
         entry = f'fingerprint_sha256 = "{self.scene.pki.fingerprint("C")}"'
         self.edit("kmf.toml", entry, f'fingerprint_sha256 = "{"5a" * 32}"')
         self.kmf.process.send_signal(signal.SIGHUP)
-        self.wait_in_log("was put out by the KMF")
+        self.wait_in_log("was put out by its KMF")
         time.sleep(0.5)
         peers["C"].kill()
         refused = self.launch("C", stream("C"), name="C-again", options=("--handshake-timeout", "3"))
