@@ -57,8 +57,8 @@ class Leaving(KeyCycle):
     def test_a_leaver_is_followed_by_a_key_that_it_never_gets(self):
         self.start_servers()
         peers = {name: self.join(name, stream(name, packets_per_second=200)) for name in "ABC"}
+        time.sleep(0.5)  # the keys of the joins have all come
         had = {name: len(self.wait_for_spis(peers[name], 1)) for name in "AB"}
-        time.sleep(0.5)
         self.assertEqual(peers["C"].stop(), 0)
         newest = {int(self.wait_for_spis(peers[name], had[name] + 1)[-1]) for name in "AB"}
         changed = time.time() + ON_ITS_WAY_S
