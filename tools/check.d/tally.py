@@ -99,7 +99,7 @@ def main(arguments):
             for name, reason in outcome.skips:
                 skips.setdefault((name, reason), []).append(stage)
     for (name, reason), stages in sorted(skips.items()):
-        print(f"skipped: {name} [{', '.join(stages)}]: {reason}")
+        print(f"skipped: {name} [{', '.join(dict.fromkeys(stages))}]: {reason}")
     for failure in failures:
         print(f"FAILED: {failure}")
     skipped = sum(map(len, skips.values()))

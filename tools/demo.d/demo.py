@@ -184,13 +184,14 @@ def payloads_on_the_wire(scene, ssrc, skip):
     return b"".join(packet[12:] for packet in packets[skip:])
 
 
-def steps_of(scene):
+def steps_of(scene, protocol):
     """Every step of the set-up in the order of time, until the last endpoint has heard the first packet."""
     offset_us = (time.time_ns() - time.monotonic_ns()) / 1000
     media_side = flow.MediaSide(scene.path("wire.pcap"), MDD_MEDIA, ENDPOINTS)
-    tunnel = flow.tunnel_steps(scene.path("kmf.trace"), media_side, offset_us)
-    with open(scene.path("mdd.err"), encoding="utf-8") as log:
-        steps = media_side.steps + tunnel + flow.mdd_steps(log.read(), tunnel)
+    tunnel = flow.tunnel_steps(scene.path("kmf.trace"), media_side, offset_us, protocol)
+    with open(scene.path("mdd.err"), encoding="utf-8") as mdd, open(scene.path("kmf.err"), encoding="utf-8") as kmf:
+        steps = media_side.steps + tunnel + flow.mdd_steps(mdd.read(), tunnel)
+        steps += flow.announcement_steps(kmf.read(), protocol)
     for one in ENDPOINTS:
         steps += flow.key_steps(scene.path(f"{one.name}.trace"), one.name, offset_us)
     media_steps = flow.media_steps(media_side, {media.VIDEO.ssrc: SENDER.name})
@@ -203,7 +204,8 @@ def draw_sequence(steps, protocol, folder):
     """The set-up as a sequence diagram in `folder`, as SVG and PNG; returns the PNG's path."""
     svg, png = (os.path.join(folder, f"sequence.{ending}") for ending in ("svg", "png"))
     title = f"How three participants get their keys ({protocol} tunnel)"
-    sequence.draw(svg, title, (*(one.name for one in ENDPOINTS), flow.MDD, flow.KMF), steps, steps[0].at_us)
+    sequence.draw(svg, title, (*(one.name for one in ENDPOINTS), flow.MDD, flow.KMF), steps,
+                  flow.start_of(steps))
     run(*media.FFMPEG, "-i", svg, png)
     return png
 
@@ -251,9 +253,9 @@ def demo(arguments):
         play(bed, scene, clip, arguments.seconds, endpoints[SENDER])
         captured = end_servers(mdd, capture, endpoints)
         found, traces = make_report(scene, clip, arguments.seconds, captured)
-        steps = steps_of(scene)
+        steps = steps_of(scene, arguments.protocol)
         found["protocol"] = arguments.protocol
-        found["set_up"] = [step.as_dict(steps[0].at_us) for step in steps]
+        found["set_up"] = [step.as_dict(flow.start_of(steps)) for step in steps]
         pictures = [draw(scene, clip, arguments.seconds, found, traces, arguments.folder),
                     draw_sequence(steps, arguments.protocol, arguments.folder)]
     if arguments.json:

@@ -18,6 +18,9 @@ UNNAMED = (12, 13, 14, 15, 16)
 # A protected Finished: explicit nonce, handshake header, 12 bytes, tag (RFC 5288 section 3, RFC 5246 section 7.4.9).
 FINISHED_BYTES = 8 + 12 + 12 + 16
 FULL_EKT_TAG = 2
+# What a tunnel message of the draft carries beside a datagram, in the words of the KMF's trace.
+BESIDE = {"profiles": " + Profiles", "keys": " + Key Info"}
+BRINGS_KEYS = ("Tunnel(Finished) + Key Info", "media_keys")
 
 
 class Step:
@@ -94,7 +97,25 @@ class MediaSide:
             self.full_tags.append((at_us, name, up, ssrc, spi))
 
 
-def tunnel_steps(path, media_side, offset_us):
+def wall_us(line):
+    """The time at the beginning of a log's line."""
+    return datetime.datetime.fromisoformat(line.split()[0]).timestamp() * 1e6
+
+
+def tunnel_words(protocol, name, beside):
+    """The tunnel messages, by the names of their standard, that carry one datagram and what came `beside` it."""
+    if protocol == "rfc9185":
+        return (("media_keys",) if beside == "keys" else ()) + (f"tunneled_dtls({name})",)
+    return (f"Tunnel({name})" + BESIDE.get(beside, ""),)
+
+
+def announcement_steps(log, protocol):
+    """RFC 9185 names mdd's profiles once, when a tunnel comes up; by the KMF's log."""
+    return [Step(wall_us(line), MDD, KMF, "supported_profiles", None) for line in log.splitlines()
+            if protocol == "rfc9185" and re.search(r"tunnel \d+ up: ", line)]
+
+
+def tunnel_steps(path, media_side, offset_us, protocol):
     """The KMF's trace as steps; `offset_us` takes its clock to that of the capture."""
     steps = []
     with open(path, encoding="ascii") as file:
@@ -103,10 +124,9 @@ def tunnel_steps(path, media_side, offset_us):
             endpoint = media_side.owners.get(digest)
             if endpoint is None:
                 continue
-            words = f"Tunnel({media_side.names[digest]})" + {"profiles": " + Profiles", "keys": " + Key Info"}.get(
-                beside, "")
             ends = (MDD, KMF) if direction == "in" else (KMF, MDD)
-            steps.append(Step(int(at_ns) / 1000 + offset_us, *ends, words, endpoint))
+            steps += [Step(int(at_ns) / 1000 + offset_us, *ends, words, endpoint)
+                      for words in tunnel_words(protocol, media_side.names[digest], beside)]
     return steps
 
 
@@ -116,8 +136,8 @@ def mdd_steps(log, tunnel):
     for line in log.splitlines():
         said = re.search(r"endpoint (\S+) (?:keyed|has new keys) with", line)
         if said:
-            at_us = datetime.datetime.fromisoformat(line.split()[0]).timestamp() * 1e6
-            came = [one.at_us for one in tunnel if one.endpoint == said[1] and one.what.endswith("Key Info")]
+            at_us = wall_us(line)
+            came = [one.at_us for one in tunnel if one.endpoint == said[1] and one.what in BRINGS_KEYS]
             at_us = max([at_us] + [one for one in came if one < at_us + 1000])
             steps.append(Step(at_us, MDD, None, f"stores the HBH keys of {said[1]}", said[1]))
     return steps
@@ -154,6 +174,11 @@ def media_steps(media_side, streams):
     return steps
 
 
+def start_of(steps):
+    """When the set-up begins: with the first ClientHello. A tunnel may have come up before."""
+    return min(step.at_us for step in steps if step.what == "ClientHello")
+
+
 def summary(steps, endpoints):
     """One line for each endpoint: when its keys had come, counted from its first ClientHello."""
     lines = []
@@ -165,7 +190,7 @@ def summary(steps, endpoints):
             return min((step.at_us - start for step in own if step.what == what and step.at_us >= start),
                        default=float("nan")) / 1000
         changes = sum(step.what == "changes its E2E key" for step in own)
-        lines.append(f"{name}: hop keys after {first('has the HBH keys'):.1f} ms, EKT key after "
-                     f"{first('has HBH and E2E keys'):.1f} ms, acknowledged after {first('ekt_key ACK'):.1f} ms"
+        lines.append(f"{name}: hop keys after {first('has the HBH keys'):.1f} ms, EKT key acknowledged "
+                     f"after {first('ekt_key ACK'):.1f} ms and in use after {first('has HBH and E2E keys'):.1f} ms"
                      + (f", {changes} later change{'s' if changes > 1 else ''} of its E2E key" if changes else ""))
     return lines

@@ -1,6 +1,7 @@
 """Draws the steps of a set-up as a sequence diagram in SVG: one line for each party, one row for each step."""
 import html
 
+import flow
 from picture import text
 
 MARGIN, TOP, ROW = 30, 110, 21
@@ -13,7 +14,7 @@ LEGEND = (("dtls", "DTLS between endpoint and mdd"), ("tunnel", "tunnel between 
 def kind_of(step):
     if step.target is None:
         return "note"
-    if step.what.startswith("Tunnel("):
+    if flow.KMF in (step.source, step.target):
         return "tunnel"
     return "media" if step.what.startswith("SRTP") else "dtls"
 

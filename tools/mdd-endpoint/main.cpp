@@ -14,6 +14,7 @@
 
 #include "tools/mdd-endpoint/endpoint.h"
 #include "tools/mdd-endpoint/options.h"
+#include "tools/mdd-endpoint/srtp_session.h"
 
 namespace mdd::endpoint {
 namespace {
@@ -55,6 +56,7 @@ class Run {
     }
 
     int operator()() {
+        SrtpSession::prepare();
         wait_for_signal();
         if (options_.run_time.count() > 0) {
             end_timer_.expires_after(options_.run_time);

@@ -13,17 +13,6 @@ namespace {
 constexpr unsigned long kReplayWindowPackets = 1024;
 constexpr std::size_t kMaxTrailerBytes = SRTP_MAX_TRAILER_LEN + 4;
 
-void start_libsrtp() {
-    static const bool started = [] {
-        if (srtp_init() != srtp_err_status_ok)
-            throw std::runtime_error("libsrtp2 did not pass its self-test");
-        // The default handler prints; key limits and SSRC collisions surface as refusals here.
-        srtp_install_event_handler([](srtp_event_data_t*) {});
-        return true;
-    }();
-    static_cast<void>(started);
-}
-
 [[noreturn]] void fail(const char* what, srtp_err_status_t status) {
     throw std::runtime_error(std::string("libsrtp2 refused to ") + what + " (status " +
                              std::to_string(static_cast<int>(status)) + ")");
@@ -80,6 +69,17 @@ Crypto outcome(srtp_err_status_t status, Crypto otherwise) {
 
 }  // namespace
 
+void SrtpSession::prepare() {
+    static const bool started = [] {
+        if (srtp_init() != srtp_err_status_ok)
+            throw std::runtime_error("libsrtp2 did not pass its self-test");
+        // The default handler prints; key limits and SSRC collisions surface as refusals here.
+        srtp_install_event_handler([](srtp_event_data_t*) {});
+        return true;
+    }();
+    static_cast<void>(started);
+}
+
 void SrtpSession::Destroy::operator()(srtp_ctx_t_* session) const {
     srtp_dealloc(session);
 }
@@ -87,7 +87,7 @@ void SrtpSession::Destroy::operator()(srtp_ctx_t_* session) const {
 SrtpSession::SrtpSession(std::size_t key_bytes, const srtp::MasterKey& key, Direction direction,
                          std::span<const std::uint32_t> known_ssrcs)
     : key_bytes_(key_bytes), direction_(direction) {
-    start_libsrtp();
+    prepare();
     const Policy any(key_bytes, key, wildcard(direction));
     srtp_t raw = nullptr;
     if (auto status = srtp_create(&raw, &any.value); status != srtp_err_status_ok)

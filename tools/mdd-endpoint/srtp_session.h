@@ -27,6 +27,11 @@ class SrtpSession {
   public:
     enum class Direction { inbound, outbound };
 
+    // Starts libsrtp, once for the process. The first session does it too, but its self-tests take
+    // some 15 ms that nobody should have to wait for between handshake and media. Throws
+    // std::runtime_error when they fail.
+    static void prepare();
+
     // `key_bytes` is 16 or 32. Serves every SSRC; `known_ssrcs` get a stream of their own at once,
     // so that a first packet beyond ROC 0 can be placed. Throws std::runtime_error when libsrtp
     // refuses, which no peer can cause.

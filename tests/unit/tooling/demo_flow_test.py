@@ -49,10 +49,19 @@ class Joining(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w", suffix=".trace") as file:
             file.write("in,1000000,aa,profiles,100,d1\nout,2000000,bb,keys,75,d2\nin,3000000,cc,-,9,d3\n")
             file.flush()
-            steps = flow.tunnel_steps(file.name, MediaSide, 500)
-        self.assertEqual([(step.at_us, step.source, step.target, step.what, step.endpoint) for step in steps],
+            draft, rfc = (flow.tunnel_steps(file.name, MediaSide, 500, name) for name in ("dtls-v1", "rfc9185"))
+        self.assertEqual([(step.at_us, step.source, step.target, step.what, step.endpoint) for step in draft],
                          [(1500, "mdd", "KMF", "Tunnel(ClientHello) + Profiles", "A"),
                           (2500, "KMF", "mdd", "Tunnel(Finished) + Key Info", "B")])
+        self.assertEqual([(step.at_us, step.what) for step in rfc],
+                         [(1500, "tunneled_dtls(ClientHello)"), (2500, "media_keys"), (2500, "tunneled_dtls(Finished)")])
+
+    def test_profiles_are_announced_once_for_a_tunnel_of_rfc_9185(self):
+        log = "2026-11-25T19:57:35.410+00:00 info tunnel 1 up: mdd=mdd dialect=rfc9185\n" \
+              "2026-11-25T19:57:35.500+00:00 info keys sent: association=1\n"
+        self.assertEqual([(step.source, step.target, step.what) for step in flow.announcement_steps(log, "rfc9185")],
+                         [("mdd", "KMF", "supported_profiles")])
+        self.assertEqual(flow.announcement_steps(log, "dtls-v1"), [])
 
     def test_keys_are_not_stored_before_they_came(self):
         log = "2026-11-25T19:57:35.410+00:00 info    mdd: endpoint A keyed with X, association 1\n"
