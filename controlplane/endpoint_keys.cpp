@@ -57,12 +57,13 @@ Change EndpointKeys::proved(Publisher& publisher, EndpointRef who, WorkerIndex o
     return change;
 }
 
-Change EndpointKeys::silent(Publisher& publisher, EndpointRef who, std::uint64_t epoch,
-                            TimePoint now) {
+Change EndpointKeys::decided(Publisher& publisher, EndpointRef who, std::uint64_t epoch,
+                             Decision decision, TimePoint now) {
     if (!keyed() || epoch != epoch_ || proved_ == epoch) return {};
+    if (decision == Decision::settled) return {};
     // It may prove a restart yet, with new SSRCs alone: the owner is asked again.
     decide_at_ = now + kDecideAfter;
-    if (!next_transmit_) return {};
+    if (decision == Decision::open || !next_transmit_) return {};
     retire_at_ = now + kUnproved;
     return switch_transmit(publisher, who);
 }

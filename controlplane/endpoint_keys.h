@@ -13,7 +13,7 @@ namespace mdd::control {
 
 class EndpointKeys {
   public:
-    static constexpr std::chrono::seconds kDecideAfter{1};   // when nothing has proved
+    static constexpr std::chrono::seconds kDecideAfter{1};   // each time, when nothing has proved
     static constexpr std::chrono::seconds kRetireAfter{10};  // old inbound keys, after the proof
     static constexpr std::chrono::seconds kUnproved{60};     // likewise, when nothing has proved
 
@@ -32,8 +32,9 @@ class EndpointKeys {
     // A packet has verified under the inbound keys `epoch` for the first time.
     Change proved(Publisher& publisher, EndpointRef who, WorkerIndex owner, std::uint64_t epoch,
                   srtp::Proof proof, TimePoint now);
-    // The owner says that nothing has verified under the inbound keys `epoch` in time.
-    Change silent(Publisher& publisher, EndpointRef who, std::uint64_t epoch, TimePoint now);
+    // The owner's answer about the inbound keys `epoch`. Silence switches outbound as a re-key.
+    Change decided(Publisher& publisher, EndpointRef who, std::uint64_t epoch, Decision decision,
+                   TimePoint now);
     // What has come due.
     Change on_time(Publisher& publisher, EndpointRef who, WorkerIndex owner, TimePoint now);
     // The endpoint has left.

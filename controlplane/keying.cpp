@@ -98,8 +98,8 @@ void Keying::on_proof(const Notice& notice, TimePoint now) {
 
 void Keying::on_decided(const DecideKeys& answer, TimePoint now) {
     auto* endpoint = state_.conferences.find(EndpointRef{answer.conference, answer.member});
-    if (!answer.silent) return;
-    state_.courier.send(endpoint->keys.silent(state_.publisher, endpoint->ref, answer.epoch, now));
+    state_.courier.send(endpoint->keys.decided(state_.publisher, endpoint->ref, answer.epoch,
+                                               answer.decision, now));
 }
 
 void Keying::on_time(TimePoint now) {

@@ -63,7 +63,7 @@ void CommandRunner::operator()(RefuseSsrc& command) {
 
 void CommandRunner::operator()(DecideKeys& command) {
     if (auto* member = owned(command.conference, command.member))
-        command.silent = receiver_.decide(*member, command.epoch);
+        command.decision = receiver_.decide(*member, command.epoch);
 }
 
 void CommandRunner::operator()(SetSsrcOwner& command) {

@@ -24,8 +24,8 @@ class Receiver {
     // or are dropped.
     void grant(Member& member, Stream* stream, std::uint64_t epoch);
     void refuse(Member& member, std::uint32_t ssrc, std::uint64_t epoch, srtp::Verdict reason);
-    // The time for a proof of the keys `epoch` is up. True: nothing has verified under them.
-    bool decide(Member& member, std::uint64_t epoch);
+    // A second without a proof of the keys `epoch` is over.
+    Decision decide(Member& member, std::uint64_t epoch);
     // Lets go of what is held for a member that leaves.
     void drop_pending(Member& member, srtp::Verdict reason);
 

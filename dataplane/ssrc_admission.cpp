@@ -86,11 +86,12 @@ void Receiver::prove(Member& member, const srtp::Attempt& verified) {
     conclude(member, endpoint.hop.settle(verified));
 }
 
-bool Receiver::decide(Member& member, std::uint64_t epoch) {
+Decision Receiver::decide(Member& member, std::uint64_t epoch) {
     auto& hop = member.endpoint->hop;
-    if (!hop.keyed() || hop.newest()->epoch != epoch || hop.proven()) return false;
+    if (!hop.keyed() || hop.newest()->epoch != epoch) return Decision::settled;
     conclude(member, hop.settle_late());
-    return !hop.proven();
+    if (hop.proven()) return Decision::settled;
+    return hop.used() ? Decision::open : Decision::silent;
 }
 
 void Receiver::conclude(Member& member, srtp::Proof proof) {

@@ -287,12 +287,13 @@ TEST_F(ControlTest, ASilentEndpointGetsItsNewKeysAfterASecond) {
     start();
     const auto id = key("alice", 1, 2);
     kmfs[0]->say(keys(id, 3, 4));
+    workers[0].decides = Decision::open;
     run_until([&] { return count(0, "InstallReceiveKeys 0 epoch 2") == 1; });
     run_until([&] { return count(0, "DecideKeys 0 epoch 2") == 1; });
     run_for(50ms);
     EXPECT_EQ(count(1, "SetTransmitKeys 0 epoch 2"), 0U) << "the worker has seen something";
     kmfs[0]->say(keys(id, 5, 6));
-    workers[0].finds_silence = true;
+    workers[0].decides = Decision::silent;
     run_until([&] { return count(1, "SetTransmitKeys 0 epoch 3 start 1") == 1; });
     EXPECT_EQ(count(0, "DecideKeys 0 epoch 3"), 1U);
 }

@@ -35,8 +35,11 @@ class EndpointKeysTest : public testing::Test {
     Change prove(std::uint64_t epoch, Proof proof, TimePoint now = kStart) {
         return keys_.proved(publisher_, kWho, kOwner, epoch, proof, now);
     }
+    Change decided(std::uint64_t epoch, Decision decision, TimePoint now) {
+        return keys_.decided(publisher_, kWho, epoch, decision, now);
+    }
     Change silent(std::uint64_t epoch, TimePoint now) {
-        return keys_.silent(publisher_, kWho, epoch, now);
+        return decided(epoch, Decision::silent, now);
     }
     Change on_time(TimePoint now) { return keys_.on_time(publisher_, kWho, kOwner, now); }
 
@@ -88,6 +91,19 @@ TEST_F(EndpointKeysTest, SilenceSwitchesOutboundAfterASecond) {
     EXPECT_TRUE(on_time(kStart + 12s).postings.empty());
     EXPECT_EQ(texts_of(on_time(kStart + 13s)), (Texts{"w1 RetireReceiveKeys 1 old"}));
     EXPECT_TRUE(on_time(kStart + 99s).postings.empty());
+}
+
+TEST_F(EndpointKeysTest, AnOpenQuestionIsAskedAgainAndSwitchesNothing) {
+    install();
+    install();
+    EXPECT_EQ(texts_of(on_time(kStart + 1s)), (Texts{"w1 DecideKeys 1 epoch 2"}));
+    EXPECT_TRUE(decided(2, Decision::open, kStart + 1s).postings.empty());
+    EXPECT_TRUE(on_time(kStart + 1900ms).postings.empty());
+    EXPECT_EQ(texts_of(on_time(kStart + 2s)), (Texts{"w1 DecideKeys 1 epoch 2"}));
+    EXPECT_TRUE(decided(2, Decision::settled, kStart + 2s).postings.empty());
+    EXPECT_TRUE(on_time(kStart + 9s).postings.empty()) << "the proof is on its way";
+    EXPECT_EQ(texts_of(prove(2, Proof::restart, kStart + 9s))[0],
+              "w0 SetTransmitKeys 1 epoch 2 start 2");
 }
 
 TEST_F(EndpointKeysTest, OldInboundKeysOfASilentEndpointGoAfterAMinute) {

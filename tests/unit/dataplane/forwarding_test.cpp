@@ -407,7 +407,7 @@ TEST_P(Forwarding, a_new_ssrc_first_under_new_keys_does_not_end_a_stream_past_ro
     EXPECT_TRUE(bed->conserved());
 }
 
-TEST_P(Forwarding, new_ssrcs_alone_are_a_restart_when_the_time_is_up_and_stay_heard) {
+TEST_P(Forwarding, new_ssrcs_alone_are_a_restart_after_an_open_second_and_stay_heard) {
     auto bed = keyed_bed(2);
     for (std::uint16_t i = 0; i < 10; ++i) bed->send_rtp(0, kSsrc, i);
     bed->key(0, false);
@@ -423,6 +423,9 @@ TEST_P(Forwarding, new_ssrcs_alone_are_a_restart_when_the_time_is_up_and_stay_he
     EXPECT_EQ(bed->notices().back().kind, Notice::Kind::ssrc_seen) << "other keys were meant";
     bed->post(bed->owner(0), DecideKeys{0, 0, epoch});
     bed->step();
+    EXPECT_EQ(bed->notices().back().kind, Notice::Kind::ssrc_seen) << "it may just have begun";
+    bed->post(bed->owner(0), DecideKeys{0, 0, epoch});
+    bed->step();
     EXPECT_EQ(bed->notices().back().kind, Notice::Kind::key_proved);
     EXPECT_EQ(bed->notices().back().proof, srtp::Proof::restart);
     bed->take(1);
@@ -432,6 +435,28 @@ TEST_P(Forwarding, new_ssrcs_alone_are_a_restart_when_the_time_is_up_and_stay_he
     bed->step();
     EXPECT_EQ(bed->take(1).size(), 1u);
     EXPECT_EQ(bed->dropped(Verdict::replay_dup), 1u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding,
+       a_stream_past_roc_0_goes_on_after_a_new_ssrc_that_came_just_before_the_question) {
+    auto bed = keyed_bed(2);
+    std::uint16_t sequence = 0;
+    for (int i = 0; i < 70000; ++i) {
+        bed->send_rtp(0, kSsrc, sequence++, 20);
+        if (i % 200 == 0) bed->step();
+    }
+    bed->step();
+    bed->take(1);
+    bed->key(0, /*switch_transmit=*/false, /*fresh=*/true, /*goes_on=*/true);
+    bed->send_rtp(0, kSsrc + 7, 0);
+    bed->step();
+    bed->post(bed->owner(0), DecideKeys{0, 0, bed->newest_epoch()});
+    for (int i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc, sequence++);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 6u);
+    EXPECT_EQ(bed->notices().back().kind, Notice::Kind::key_proved);
+    EXPECT_EQ(bed->notices().back().proof, srtp::Proof::rekey);
     EXPECT_TRUE(bed->conserved());
 }
 
