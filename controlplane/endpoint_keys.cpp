@@ -35,7 +35,7 @@ Change EndpointKeys::install(Publisher& publisher, EndpointRef who, WorkerIndex 
 
 Change EndpointKeys::proved(Publisher& publisher, EndpointRef who, WorkerIndex owner,
                             std::uint64_t epoch, srtp::Proof proof, TimePoint now) {
-    if (!keyed() || proof == srtp::Proof::none || epoch <= proved_) return {};
+    if (!expects_proof(epoch) || proof == srtp::Proof::none) return {};
     proved_ = epoch;
     const bool restart = proof == srtp::Proof::restart;
     Change change;
@@ -102,6 +102,8 @@ Change EndpointKeys::leave(Publisher& publisher, EndpointRef who, WorkerIndex ow
         if (*keys) change.replaced.push_back(std::move(*keys));
     next_transmit_.reset();
     restarted_ = false;
+    // What they prove from now on is no matter of the keys that the endpoint comes back with.
+    proved_ = epoch_;
     decide_at_.reset();
     retire_at_.reset();
     return change;

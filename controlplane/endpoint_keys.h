@@ -26,6 +26,9 @@ class EndpointKeys {
     // The number that the next keysets must carry.
     std::uint64_t next_epoch() const { return epoch_ + 1; }
 
+    // A proof for the inbound keys `epoch` would say something new about keys in use.
+    bool expects_proof(std::uint64_t epoch) const { return keyed() && epoch > proved_; }
+
     // New keys; both keysets carry next_epoch().
     Change install(Publisher& publisher, EndpointRef who, WorkerIndex owner, KeysetPtr receive,
                    KeysetPtr transmit, TimePoint now);
@@ -45,7 +48,7 @@ class EndpointKeys {
     Change retire_old(Publisher& publisher, EndpointRef who, WorkerIndex owner);
 
     std::uint64_t epoch_ = 0;
-    std::uint64_t proved_ = 0;  // the newest keys that a proof has come for
+    std::uint64_t proved_ = 0;  // up to these keys, proofs have come or are of no interest any more
     std::uint32_t key_start_ = 0;
     std::uint32_t fresh_start_ = 0;
     KeysetPtr receive_, receive_old_;

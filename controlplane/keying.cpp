@@ -84,7 +84,8 @@ void Keying::install(EndpointState& endpoint, const srtp::HopKeys& keys, TimePoi
 
 void Keying::on_proof(const Notice& notice, TimePoint now) {
     auto* endpoint = state_.conferences.find(EndpointRef{notice.conference, notice.member});
-    if (endpoint == nullptr || !endpoint->place) return;
+    // A notice may be older than the endpoint's departure.
+    if (endpoint == nullptr || !endpoint->keys.expects_proof(notice.epoch)) return;
     if (notice.proof == srtp::Proof::restart) {
         ++state_.statistics.restarts;
         spdlog::info("endpoint {} has restarted", endpoint->id);

@@ -235,6 +235,21 @@ TEST_F(ControlTest, AProofSwitchesOutboundOnEveryWorker) {
     EXPECT_EQ(statistics().restarts, 1U);
 }
 
+TEST_F(ControlTest, AProofThatIsOlderThanADepartureCountsForNothing) {
+    settings.endpoint_timeout = 250ms;
+    start();
+    key("alice", 1, 2);
+    run_until([&] { return statistics().departures == 1; });
+    const auto heard = endpoint(0).heard;
+    auto proof = notice(Notice::Kind::key_proved, 0);
+    proof.epoch = 1;
+    proof.proof = srtp::Proof::restart;
+    notify(0, proof);
+    run_for(50ms);
+    EXPECT_EQ(statistics().restarts, 0U);
+    EXPECT_EQ(endpoint(0).heard, heard);
+}
+
 TEST_F(ControlTest, GrantsSsrcsToTheirOwnersWorkerAndRefusesOthers) {
     start();
     key("alice", 1, 2, 0);

@@ -157,6 +157,30 @@ TEST_F(EndpointKeysTest, LeavingTakesEverythingAndComingBackCountsAfresh) {
     EXPECT_EQ(texts_of(install())[0], "w0 SetTransmitKeys 1 epoch 3 start 2");
 }
 
+TEST_F(EndpointKeysTest, AProofFromBeforeLeavingChangesNothingAfterComingBack) {
+    install();
+    install();
+    EXPECT_TRUE(keys_.expects_proof(2));
+    keys_.leave(publisher_, kWho, kOwner);
+    install();
+    EXPECT_FALSE(keys_.expects_proof(2));
+    EXPECT_TRUE(prove(2, Proof::restart).postings.empty());
+    install();
+    EXPECT_TRUE(prove(2, Proof::restart).postings.empty());
+    EXPECT_EQ(texts_of(prove(4, Proof::rekey))[0], "w0 SetTransmitKeys 1 epoch 4 start 2");
+}
+
+TEST_F(EndpointKeysTest, ARestartProvedByOlderKeysHoldsWhenSilenceHasSwitchedToNewerOnes) {
+    install();
+    install();
+    install();
+    EXPECT_EQ(texts_of(silent(3, kStart + 1s))[0], "w0 SetTransmitKeys 1 epoch 3 start 1");
+    EXPECT_EQ(
+        texts_of(prove(2, Proof::restart, kStart + 1s)),
+        (Texts{"w0 SetTransmitKeys 1 epoch 3 start 2", "w1 SetTransmitKeys 1 epoch 3 start 2"}))
+        << "it counts from ROC 0 since then";
+}
+
 TEST_F(EndpointKeysTest, KeysLiveUntilTheChangeThatReplacesThemIsLetGo) {
     install();
     {
