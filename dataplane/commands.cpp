@@ -47,7 +47,7 @@ void CommandRunner::operator()(RetireReceiveKeys& command) {
     receiver_.drop_pending(*member, srtp::Verdict::not_keyed);
     endpoint.hop.clear();
     endpoint.refused_count = 0;
-    endpoint.unreported = srtp::Proof::none;
+    endpoint.unreported = {};
     endpoint.streams.clear();
 }
 

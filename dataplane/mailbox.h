@@ -67,7 +67,8 @@ struct RefuseSsrc {
 // How far a worker is with finding out what new keys prove.
 enum class Decision : std::uint8_t {
     settled,  // a notice has told, or newer keys are there
-    open,     // something has verified under them, but for new SSRCs only: to be asked again
+    open,     // something has verified under them, but for new SSRCs only, or the notice is only
+              // just on its way: to be asked again
     silent,   // nothing has verified under them: to be asked again
 };
 // A second without a proof of the keys `epoch` is over. An endpoint that has used them for new

@@ -67,7 +67,8 @@ class Receiver {
     void conclude(Member& member, srtp::Proof proof);
     void restart(Member& member);
     void drop_held(PendingSsrc& pending, srtp::Verdict reason);
-    void report_proof(Member& member);
+    void report_proofs(Member& member);
+    bool report(const Member& member, srtp::Proof proof, std::uint64_t epoch);
     void hold(PendingSsrc& pending, const HeldPacket& held);
     void release(Member& member, Stream& stream, const HeldPacket& held);
     // Both count the packet's end.

@@ -16,7 +16,7 @@ Receiver::Place Receiver::place(Member& member, std::uint32_t ssrc, std::uint64_
     for (auto& pending : endpoint.pending) {
         if (pending.in_use) continue;
         // Control must not take this for a question from before the restart.
-        if (endpoint.unreported != srtp::Proof::none) break;
+        if (endpoint.unreported.any()) break;
         const Notice seen{.kind = Notice::Kind::ssrc_seen,
                           .worker = worker_,
                           .conference = member.conference,
@@ -88,8 +88,12 @@ void Receiver::prove(Member& member, const srtp::Attempt& verified) {
 
 Decision Receiver::decide(Member& member, std::uint64_t epoch) {
     auto& hop = member.endpoint->hop;
+    const auto& unreported = member.endpoint->unreported;
     if (!hop.keyed() || hop.newest()->epoch != epoch) return Decision::settled;
+    // Control reads this answer before a notice: it must not take older keys' proof for silence.
+    const bool behind = unreported.any();
     conclude(member, hop.settle_late());
+    if (behind || unreported.any()) return Decision::open;
     if (hop.proven()) return Decision::settled;
     return hop.used() ? Decision::open : Decision::silent;
 }
@@ -97,11 +101,8 @@ Decision Receiver::decide(Member& member, std::uint64_t epoch) {
 void Receiver::conclude(Member& member, srtp::Proof proof) {
     auto& endpoint = *member.endpoint;
     if (proof == srtp::Proof::restart) restart(member);
-    if (proof != srtp::Proof::none) {
-        endpoint.unreported = proof;
-        endpoint.unreported_epoch = endpoint.hop.newest()->epoch;
-    }
-    if (endpoint.unreported != srtp::Proof::none) report_proof(member);
+    endpoint.unreported.add(proof, endpoint.hop.newest()->epoch);
+    if (endpoint.unreported.any()) report_proofs(member);
 }
 
 void Receiver::restart(Member& member) {
@@ -116,16 +117,21 @@ void Receiver::restart(Member& member) {
     endpoint.refused_count = 0;
 }
 
-void Receiver::report_proof(Member& member) {
-    auto& endpoint = *member.endpoint;
-    const Notice proved{.kind = Notice::Kind::key_proved,
-                        .worker = worker_,
-                        .proof = endpoint.unreported,
-                        .conference = member.conference,
-                        .member = member.slot,
-                        .epoch = endpoint.unreported_epoch};
-    // If control is behind, the endpoint's next packet tries again.
-    if (mailbox_.notify(proved)) endpoint.unreported = srtp::Proof::none;
+void Receiver::report_proofs(Member& member) {
+    // If control is behind, the endpoint's next packet tries again, and so does control's next
+    // question. In this order: control takes no proof of keys older than those it has one for.
+    auto& [restart, rekey] = member.endpoint->unreported;
+    if (restart != 0 && report(member, srtp::Proof::restart, restart)) restart = 0;
+    if (restart == 0 && rekey != 0 && report(member, srtp::Proof::rekey, rekey)) rekey = 0;
+}
+
+bool Receiver::report(const Member& member, srtp::Proof proof, std::uint64_t epoch) {
+    return mailbox_.notify({.kind = Notice::Kind::key_proved,
+                            .worker = worker_,
+                            .proof = proof,
+                            .conference = member.conference,
+                            .member = member.slot,
+                            .epoch = epoch});
 }
 
 }  // namespace mdd

@@ -80,6 +80,20 @@ struct PendingSsrc {
     unsigned held_count = 0;
 };
 
+// What an endpoint's keys have proved and control has not been told yet, by their epochs; 0: none.
+struct UnreportedProofs {
+    std::uint64_t restart = 0;
+    std::uint64_t rekey = 0;  // the newest one after that restart
+
+    bool any() const { return restart != 0 || rekey != 0; }
+    // A proof of the newest keys. A restart leaves nothing to be said of older ones; a re-key only
+    // of older re-keys.
+    void add(srtp::Proof proof, std::uint64_t epoch) {
+        if (proof == srtp::Proof::restart) *this = {epoch, 0};
+        if (proof == srtp::Proof::rekey) rekey = epoch;
+    }
+};
+
 // Receiving side of an endpoint; exists only on the worker that owns the endpoint.
 struct Endpoint {
     static constexpr std::size_t kPending = 4;
@@ -98,9 +112,7 @@ struct Endpoint {
     std::array<Refused, kRefused> refused{};
     unsigned refused_count = 0;  // so far; the oldest gives way
     bool heard = false;          // something has verified since control last asked
-    // What the newest keys have proved and control has not been told.
-    srtp::Proof unreported = srtp::Proof::none;
-    std::uint64_t unreported_epoch = 0;  // of the keys that proved it
+    UnreportedProofs unreported;
 
     Stream* find(std::uint32_t ssrc) const {
         for (auto* stream : streams)
