@@ -216,15 +216,55 @@ TEST_F(AssociationsTest, TheOneThatTakesOverFromASilentKmfMaySpeakForItsAssociat
 }
 
 TEST_F(AssociationsTest, AKmfThatAnswersOthersIsNotPassedOver) {
+    for (const auto sharing : {Sharing::shared, Sharing::per_endpoint}) {
+        speak(Dialect::rfc9185, 2);
+        kmfs.clear();
+        control.reset();
+        for (auto& plan : kmf_plans) plan.sharing = sharing;
+        settings.conferences[0].kmfs = {0, 1};
+        start(2);
+        const auto bob = begin("bob");
+        const auto bobs_tunnel = kmfs[0]->came_over.back();
+        begin("alice");
+        kmfs[0]->say(bobs_tunnel, {bob, {}, tunnel::Empty{}, test::record(22, 0)});
+        run_for(900ms);
+        EXPECT_EQ(statistics().failovers, 0U);
+        EXPECT_TRUE(kmfs[1]->messages.empty());
+    }
+}
+
+TEST_F(AssociationsTest, APieceOfAHelloThatIsNotAnsweredSaysNothingOfTheKmf) {
     speak(Dialect::rfc9185, 2);
     settings.conferences[0].kmfs = {0, 1};
     start(2);
-    const auto bob = begin("bob");
-    begin("alice");
-    kmfs[0]->say({bob, {}, tunnel::Empty{}, test::record(22, 0)});
+    auto piece = client_hello({});
+    piece[16] += 40;  // bytes of the whole message
+    from_endpoint("alice", piece);
+    run_until([&] { return !kmfs[0]->messages.empty(); });
+    kmfs[0]->messages.clear();
     run_for(900ms);
     EXPECT_EQ(statistics().failovers, 0U);
+    begin("bob", 0, 0);
     EXPECT_TRUE(kmfs[1]->messages.empty());
+}
+
+TEST_F(AssociationsTest, AHelloThatNobodyAnswersGoesToEachKmfOnceAndMakesOnlyTheFirstSuspect) {
+    speak(Dialect::rfc9185, 3);
+    settings.conferences[0].kmfs = {0, 1};
+    settings.conferences[1].kmfs = {1, 2};
+    start(3);
+    from_endpoint("alice", client_hello({}));
+    run_until([&] { return !kmfs[1]->messages.empty(); });
+    run_for(1700ms);
+    EXPECT_EQ(statistics().failovers, 1U);
+    EXPECT_EQ(kmfs[0]->messages.size(), 1 + disconnects(0).size());
+    EXPECT_EQ(kmfs[1]->messages.size(), 1U);
+    from_endpoint("dave", client_hello({}));
+    run_until([&] { return kmfs[1]->messages.size() == 2; });
+    EXPECT_TRUE(kmfs[2]->messages.empty());
+    restart_kmf(0);
+    run_until([&] { return !kmfs[0]->messages.empty(); });
+    EXPECT_EQ(kmfs[0]->messages[0].dtls, client_hello({})) << "it is another one now";
 }
 
 // --- Certificates
