@@ -113,8 +113,9 @@ Verdict Associations::pass_up(EndpointState& endpoint, srtp::Bytes datagram, Tim
     const auto name = tunnel_of(endpoint);
     if (!tunnels_.is_up(name)) {
         if (keeps && tunnels_.is_promising(name, now)) return Verdict::accepted;
-        return find_another_kmf(endpoint, datagram, now) ? Verdict::accepted
-                                                         : Verdict::dtls_no_tunnel;
+        // What is kept goes out when the tunnel is up again.
+        return find_another_kmf(endpoint, datagram, now) || keeps ? Verdict::accepted
+                                                                  : Verdict::dtls_no_tunnel;
     }
     return say(endpoint, datagram) ? Verdict::accepted : Verdict::dtls_no_tunnel;
 }

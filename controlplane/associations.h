@@ -29,8 +29,8 @@ class Associations {
     // KMF that said so.
     void end(EndpointState& endpoint, Ending ending, TimePoint now);
 
-    // Gives a datagram to the endpoint's KMF, or to the one that takes its place; or keeps it for a
-    // tunnel that is about to come up.
+    // Gives a datagram to the endpoint's KMF, or to the one that takes its place; or keeps it for
+    // when the tunnel is up. accepted or dtls_no_tunnel.
     srtp::Verdict pass_up(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now);
     // The endpoint that a KMF speaks of, on a tunnel on which it may; null: counted.
     EndpointState* addressee(const TunnelName& from, const tunnel::Message& message, TimePoint now);

@@ -267,6 +267,26 @@ TEST_F(AssociationsTest, AHelloThatNobodyAnswersGoesToEachKmfOnceAndMakesOnlyThe
     EXPECT_EQ(kmfs[0]->messages[0].dtls, client_hello({})) << "it is another one now";
 }
 
+TEST_F(AssociationsTest, AHelloThatWaitsForTheTunnelIsNotCountedAsDropped) {
+    speak(Dialect::rfc9185);
+    start();
+    const auto id = begin("alice");
+    const auto port = kmfs[0]->port();
+    kmfs[0].reset();
+    run_until([&] { return control->tunnels()[0].tunnels_up == 0; });
+    from_endpoint("alice", client_hello({1, 2, 3}));
+    run_until([&] { return control->counters().consumed.read() == 2; });
+    EXPECT_EQ(dropped(Verdict::dtls_no_tunnel), 0U);
+    kmfs[0] = std::make_unique<test::PlayedKmf>(io, pki.credentials("kmf-0"), port);
+    run_until([&] { return kmfs[0]->messages.size() == 2; });
+    EXPECT_EQ(kmfs[0]->messages[1].association, id);
+    EXPECT_EQ(kmfs[0]->messages[1].dtls, client_hello({1, 2, 3}));
+    kmfs[0].reset();
+    run_until([&] { return control->tunnels()[0].tunnels_up == 0; });
+    from_endpoint("alice", test::record(22, 1));
+    run_until([&] { return dropped(Verdict::dtls_no_tunnel) == 1; });
+}
+
 // --- Certificates
 
 TEST_F(AssociationsTest, NewCertificatesComeIntoUseWithoutDroppingTunnelsOrEndpoints) {
