@@ -30,8 +30,8 @@ class Receiver {
     void drop_pending(Member& member, srtp::Verdict reason);
 
   private:
-    // Key frames cost their sender dear: of all the PLI and FIR about one SSRC that this worker's
-    // endpoints send, one goes on in this time.
+    // Key frames cost their sender dear: of all the PLI about one SSRC that this worker's endpoints
+    // send, one goes on in this time; likewise of all the FIR.
     static constexpr std::uint64_t kFeedbackInterval_ms = 500;
 
     // An RTP packet between its header check and its verdict.

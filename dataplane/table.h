@@ -157,10 +157,12 @@ struct Member {
     std::unique_ptr<Endpoint> endpoint;  // on the owner only
 };
 
-// Who owns an SSRC: where PLI and FIR about it go, and when the next one may.
+// Who owns an SSRC: where PLI and FIR about it go, and when the next one may. Of each its own: a
+// source need not answer both alike, so that one must not keep the other from it.
 struct SsrcOwner {
     MemberSlot member;
-    std::uint64_t next_feedback_tsc = 0;
+    std::uint64_t next_pli_tsc = 0;
+    std::uint64_t next_fir_tsc = 0;
 };
 // A map of nodes, which control makes and frees, so that the worker only links.
 using SsrcOwners = std::map<std::uint32_t, SsrcOwner>;
