@@ -75,8 +75,10 @@ void CommandRunner::operator()(SetSsrcOwner& command) {
 }
 
 void CommandRunner::operator()(ClearSsrcOwner& command) {
-    if (auto* conference = table_.conference(command.conference))
-        command.entry = conference->ssrc_owners.extract(command.ssrc);
+    auto* conference = table_.conference(command.conference);
+    if (conference == nullptr) return;
+    command.entry = conference->ssrc_owners.extract(command.ssrc);
+    ++conference->ssrcs_freed;
 }
 
 void CommandRunner::operator()(PauseLeg& command) {

@@ -86,7 +86,8 @@ struct SetSsrcOwner {
     ConferenceSlot conference;
     SsrcOwners::node_type entry;
 };
-// Nobody owns the SSRC any more; on every worker. What stood there comes back in `entry`.
+// Nobody owns the SSRC any more; on every worker. What stood there comes back in `entry`. SSRCs of
+// the conference that were refused may be asked for again.
 struct ClearSsrcOwner {
     ConferenceSlot conference;
     std::uint32_t ssrc;

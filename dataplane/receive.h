@@ -69,6 +69,7 @@ class Receiver {
     void drop_held(PendingSsrc& pending, srtp::Verdict reason);
     void report_proofs(Member& member);
     bool report(const Member& member, srtp::Proof proof, std::uint64_t epoch);
+    void forget_old_refusals(Member& member);
     void hold(PendingSsrc& pending, const HeldPacket& held);
     void release(Member& member, Stream& stream, const HeldPacket& held);
     // Both count the packet's end.

@@ -12,6 +12,7 @@ Receiver::Place Receiver::place(Member& member, std::uint32_t ssrc, std::uint64_
     auto& endpoint = *member.endpoint;
     if (auto* stream = endpoint.find(ssrc)) return {.stream = stream};
     if (auto* pending = endpoint.find_pending(ssrc)) return {.pending = pending};
+    forget_old_refusals(member);
     if (const auto* refused = endpoint.find_refused(ssrc)) return {.verdict = refused->reason};
     for (auto& pending : endpoint.pending) {
         if (pending.in_use) continue;
@@ -67,8 +68,17 @@ void Receiver::refuse(Member& member, std::uint32_t ssrc, std::uint64_t epoch, V
     auto& endpoint = *member.endpoint;
     auto* pending = endpoint.find_pending(ssrc);
     if (pending == nullptr || pending->rx.epoch != epoch) return;
+    forget_old_refusals(member);
     endpoint.refused[endpoint.refused_count++ % Endpoint::kRefused] = {ssrc, reason};
     drop_held(*pending, reason);
+}
+
+// An SSRC that has come free may be the one that was refused, or make room for it.
+void Receiver::forget_old_refusals(Member& member) {
+    auto& endpoint = *member.endpoint;
+    const auto freed = table_.conference(member.conference)->ssrcs_freed;
+    if (endpoint.refused_under != freed) endpoint.refused_count = 0;
+    endpoint.refused_under = freed;
 }
 
 void Receiver::drop_held(PendingSsrc& pending, Verdict reason) {

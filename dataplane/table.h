@@ -110,8 +110,9 @@ struct Endpoint {
         srtp::Verdict reason;
     };
     std::array<Refused, kRefused> refused{};
-    unsigned refused_count = 0;  // so far; the oldest gives way
-    bool heard = false;          // something has verified since control last asked
+    unsigned refused_count = 0;       // so far; the oldest gives way
+    std::uint32_t refused_under = 0;  // Conference::ssrcs_freed when the last one was entered
+    bool heard = false;               // something has verified since control last asked
     UnreportedProofs unreported;
 
     Stream* find(std::uint32_t ssrc) const {
@@ -171,6 +172,7 @@ struct Conference {
     explicit Conference(std::size_t member_capacity) : members(member_capacity) {}
     std::vector<std::unique_ptr<Member>> members;  // by MemberSlot; null: slot not in use
     SsrcOwners ssrc_owners;
+    std::uint32_t ssrcs_freed = 0;  // how often one has come to belong to nobody
 };
 
 // The address of an endpoint together with ours: a datagram's 4-tuple.

@@ -2,6 +2,7 @@
 // libsrtp2 endpoints.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "tests/support/hex.h"
@@ -222,6 +223,33 @@ TEST_P(Forwarding, second_endpoint_with_a_taken_ssrc_is_refused) {
     }
     EXPECT_EQ(bed->take(2).size(), 1u);
     EXPECT_EQ(bed->take(0).size(), 0u);
+    EXPECT_EQ(bed->dropped(Verdict::ssrc_owned), 6u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding, a_refused_ssrc_is_asked_for_again_once_an_ssrc_has_come_free) {
+    auto bed = keyed_bed(3);
+    bed->send_rtp(0, kSsrc, 10);
+    bed->step();
+    const auto asked_by_1 = [&] {
+        return std::ranges::count_if(bed->notices(), [](const Notice& notice) {
+            return notice.kind == Notice::Kind::ssrc_seen && notice.member == 1;
+        });
+    };
+    std::uint16_t sequence = 10;
+    const auto send_two = [&] {
+        for (int i = 0; i < 2; ++i) {
+            bed->send_rtp(1, kSsrc, sequence++);
+            bed->step();
+        }
+    };
+    send_two();
+    EXPECT_EQ(asked_by_1(), 1);
+    bed->post_all([] { return ClearSsrcOwner{0, kSsrc, {}}; });
+    send_two();
+    EXPECT_EQ(asked_by_1(), 2);
+    send_two();
+    EXPECT_EQ(asked_by_1(), 2) << "the new refusal holds";
     EXPECT_EQ(bed->dropped(Verdict::ssrc_owned), 6u);
     EXPECT_TRUE(bed->conserved());
 }
