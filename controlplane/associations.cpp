@@ -29,6 +29,10 @@ std::string_view sentence_of(Ending ending) {
     return "began another handshake";
 }
 
+bool is_among(const std::vector<KmfIndex>& kmfs, KmfIndex kmf) {
+    return std::ranges::find(kmfs, kmf) != kmfs.end();
+}
+
 }  // namespace
 
 std::optional<KmfIndex> Associations::find(const EndpointState& endpoint, Search search,
@@ -38,7 +42,7 @@ std::optional<KmfIndex> Associations::find(const EndpointState& endpoint, Search
     if (conference.authority) candidates.insert(candidates.begin(), *conference.authority);
     const auto fits = [&](auto there) {
         return std::ranges::find_if(candidates, [&](KmfIndex kmf) {
-            return kmf != search.not_this && there(tunnels_.name_of(kmf, endpoint.ref));
+            return !is_among(search.none_of, kmf) && there(tunnels_.name_of(kmf, endpoint.ref));
         });
     };
     auto found = fits([&](const TunnelName& name) { return tunnels_.is_promising(name, now); });
@@ -48,7 +52,7 @@ std::optional<KmfIndex> Associations::find(const EndpointState& endpoint, Search
 }
 
 std::optional<KmfIndex> Associations::choose(const EndpointState& endpoint, TimePoint now) const {
-    return find(endpoint, {.not_this = {}, .silent_too = true}, now);
+    return find(endpoint, {.none_of = {}, .silent_too = true}, now);
 }
 
 const Association& Associations::begin(EndpointState& endpoint, KmfIndex kmf, TimePoint now) {
@@ -57,7 +61,7 @@ const Association& Associations::begin(EndpointState& endpoint, KmfIndex kmf, Ti
     association.asked = now;
     state_.conferences.conference_of(endpoint).authority = kmf;
     tunnels_.open(tunnel_of(endpoint), now);
-    association.life_before = tunnels_.signs_of_life(tunnel_of(endpoint));
+    association.life_before = tunnels_.signs_of_life()[kmf];
     spdlog::info("endpoint {} begins its handshake, association {}", endpoint.id,
                  tunnel::to_hex(association.id));
     return association;
@@ -109,15 +113,16 @@ Verdict Associations::pass_up(EndpointState& endpoint, srtp::Bytes datagram, Tim
     const auto name = tunnel_of(endpoint);
     if (!tunnels_.is_up(name)) {
         if (keeps && tunnels_.is_promising(name, now)) return Verdict::accepted;
-        return find_another_kmf(endpoint, datagram, now) ? Verdict::accepted
-                                                         : Verdict::dtls_no_tunnel;
+        // What is kept goes out when the tunnel is up again.
+        return find_another_kmf(endpoint, datagram, now) || keeps ? Verdict::accepted
+                                                                  : Verdict::dtls_no_tunnel;
     }
     return say(endpoint, datagram) ? Verdict::accepted : Verdict::dtls_no_tunnel;
 }
 
 bool Associations::find_another_kmf(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now) {
     const auto kmf =
-        find(endpoint, {.not_this = endpoint.association->kmf, .silent_too = true}, now);
+        find(endpoint, {.none_of = {endpoint.association->kmf}, .silent_too = true}, now);
     if (endpoint.keys.keyed()) {
         if (kmf && is_away(endpoint, now)) move(endpoint, *kmf);
         return say(endpoint, datagram);
@@ -134,8 +139,10 @@ void Associations::fail_over(EndpointState& endpoint, KmfIndex kmf, TimePoint no
     ++state_.statistics.failovers;
     const auto hello = std::move(endpoint.association->hello);
     const auto budget = std::move(endpoint.association->budget);
+    const auto silent = std::move(endpoint.association->silent);
     begin(endpoint, kmf, now);
     endpoint.association->budget = budget;
+    endpoint.association->silent = silent;
     endpoint.association->hello = hello;
     for (const auto& datagram : hello) say(endpoint, datagram);
 }
@@ -178,21 +185,23 @@ bool Associations::may_speak(EndpointState& endpoint, const TunnelName& from, Ti
     if (own.kmf == from.kmf)
         return own == from || tunnels_.dialect(from.kmf) == tunnel::Dialect::rfc9185;
     const auto& kmfs = state_.conferences.conference_of(endpoint).kmfs;
-    if (!endpoint.keys.keyed() || tunnels_.is_promising(own, now) ||
-        std::ranges::find(kmfs, from.kmf) == kmfs.end())
+    if (!endpoint.keys.keyed() || tunnels_.is_promising(own, now) || !is_among(kmfs, from.kmf))
         return false;
     move(endpoint, from.kmf);
     return true;
 }
 
 void Associations::tunnel_up(const TunnelName& name, TimePoint now) {
+    const auto signs_of_life = tunnels_.signs_of_life();
     for (auto& conference : state_.conferences.all())
         for (auto& endpoint : conference.endpoints) {
-            if (!endpoint.association || tunnel_of(endpoint) != name) continue;
-            if (endpoint.association->answered) continue;
+            if (!endpoint.association || endpoint.association->answered) continue;
+            // It may have started anew.
+            std::erase(endpoint.association->silent, name.kmf);
+            if (tunnel_of(endpoint) != name) continue;
             // What counts as an answer begins here.
             endpoint.association->asked = now;
-            endpoint.association->life_before = tunnels_.signs_of_life(name);
+            endpoint.association->life_before = signs_of_life[name.kmf];
             for (const auto& datagram : endpoint.association->hello) say(endpoint, datagram);
         }
 }
@@ -202,28 +211,40 @@ bool Associations::is_away(const EndpointState& endpoint, TimePoint now) const {
     return since && now - *since >= kMoveAfter;
 }
 
-void Associations::check(EndpointState& endpoint, TimePoint now) {
-    const auto& association = *endpoint.association;
-    const auto name = tunnel_of(endpoint);
-    if (!association.answered) {
-        if (now - association.asked < kAnswerWithin ||
-            tunnels_.signs_of_life(name) != association.life_before)
-            return;
-        tunnels_.suspect(association.kmf, now);
-        if (const auto kmf = find(endpoint, {.not_this = association.kmf}, now))
-            fail_over(endpoint, *kmf, now);
+void Associations::check_answer(EndpointState& endpoint,
+                                const std::vector<std::uint64_t>& signs_of_life, TimePoint now) {
+    auto& association = *endpoint.association;
+    if (now - association.asked < kAnswerWithin ||
+        signs_of_life[association.kmf] != association.life_before)
         return;
-    }
+    // Anybody can send a piece of a hello in an endpoint's name, and no KMF answers that.
+    if (!tunnel::hold_whole_client_hello(association.hello)) return;
+    // A hello that a second KMF does not answer either may be the one at fault.
+    if (association.silent.empty()) tunnels_.suspect(association.kmf, now);
+    if (!is_among(association.silent, association.kmf))
+        association.silent.push_back(association.kmf);
+    if (const auto kmf = find(endpoint, {.none_of = association.silent}, now))
+        fail_over(endpoint, *kmf, now);
+}
+
+void Associations::check_tunnel(EndpointState& endpoint, TimePoint now) {
     if (!endpoint.keys.keyed() || !is_away(endpoint, now)) return;
-    if (const auto kmf = find(endpoint, {.not_this = association.kmf}, now)) move(endpoint, *kmf);
+    if (const auto kmf = find(endpoint, {.none_of = {endpoint.association->kmf}}, now))
+        move(endpoint, *kmf);
 }
 
 void Associations::on_time(TimePoint now) {
     for (const auto& ref : state_.admission.expire(now))
         end(*state_.conferences.find(ref), Ending::unfinished, now);
+    const auto signs_of_life = tunnels_.signs_of_life();
     for (auto& conference : state_.conferences.all())
-        for (auto& endpoint : conference.endpoints)
-            if (endpoint.association) check(endpoint, now);
+        for (auto& endpoint : conference.endpoints) {
+            if (!endpoint.association) continue;
+            if (endpoint.association->answered)
+                check_tunnel(endpoint, now);
+            else
+                check_answer(endpoint, signs_of_life, now);
+        }
     if (now < next_sweep_) return;
     next_sweep_ = now + std::chrono::seconds(1);
     ended_.forget_old(now);

@@ -12,8 +12,8 @@ namespace mdd::control {
 // it is there; otherwise the first in order of preference that is.
 class Associations {
   public:
-    // A KMF that shows no sign of life for so long after a hello is passed over. Longer than the
-    // interval of a tunnel's keepalive.
+    // A KMF that shows no sign of life, on any tunnel, for so long after a hello is passed over.
+    // Longer than the interval of a tunnel's keepalive.
     static constexpr std::chrono::milliseconds kAnswerWithin{700};
     // A keyed association goes to another KMF when its tunnel has been down for so long.
     static constexpr std::chrono::seconds kMoveAfter{1};
@@ -29,8 +29,8 @@ class Associations {
     // KMF that said so.
     void end(EndpointState& endpoint, Ending ending, TimePoint now);
 
-    // Gives a datagram to the endpoint's KMF, or to the one that takes its place; or keeps it for a
-    // tunnel that is about to come up.
+    // Gives a datagram to the endpoint's KMF, or to the one that takes its place; or keeps it for
+    // when the tunnel is up. accepted or dtls_no_tunnel.
     srtp::Verdict pass_up(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now);
     // The endpoint that a KMF speaks of, on a tunnel on which it may; null: counted.
     EndpointState* addressee(const TunnelName& from, const tunnel::Message& message, TimePoint now);
@@ -41,7 +41,7 @@ class Associations {
 
   private:
     struct Search {
-        std::optional<KmfIndex> not_this;
+        std::vector<KmfIndex> none_of;
         bool silent_too = false;  // also one that has not answered lately
     };
     std::optional<KmfIndex> find(const EndpointState& endpoint, Search search, TimePoint now) const;
@@ -55,7 +55,9 @@ class Associations {
     bool find_another_kmf(EndpointState& endpoint, srtp::Bytes datagram, TimePoint now);
     bool is_away(const EndpointState& endpoint, TimePoint now) const;
     bool may_speak(EndpointState& endpoint, const TunnelName& from, TimePoint now);
-    void check(EndpointState& endpoint, TimePoint now);
+    void check_answer(EndpointState& endpoint, const std::vector<std::uint64_t>& signs_of_life,
+                      TimePoint now);
+    void check_tunnel(EndpointState& endpoint, TimePoint now);
     void close_unused_tunnels(TimePoint now);
 
     State& state_;

@@ -29,7 +29,8 @@ struct Association {
     // another KMF.
     std::vector<std::vector<std::uint8_t>> hello;
     TimePoint asked{};
-    std::uint64_t life_before = 0;  // the tunnel's signs of life then
+    std::uint64_t life_before = 0;  // the KMF's signs of life then
+    std::vector<KmfIndex> silent;   // KMFs that have not answered this hello
     bool answered = false;
     // Keys from the KMF were refused: what it says to the endpoint stays here.
     bool barred = false;

@@ -35,7 +35,7 @@ Change EndpointKeys::install(Publisher& publisher, EndpointRef who, WorkerIndex 
 
 Change EndpointKeys::proved(Publisher& publisher, EndpointRef who, WorkerIndex owner,
                             std::uint64_t epoch, srtp::Proof proof, TimePoint now) {
-    if (!keyed() || proof == srtp::Proof::none || epoch <= proved_) return {};
+    if (!expects_proof(epoch) || proof == srtp::Proof::none) return {};
     proved_ = epoch;
     const bool restart = proof == srtp::Proof::restart;
     Change change;
@@ -57,12 +57,13 @@ Change EndpointKeys::proved(Publisher& publisher, EndpointRef who, WorkerIndex o
     return change;
 }
 
-Change EndpointKeys::silent(Publisher& publisher, EndpointRef who, std::uint64_t epoch,
-                            TimePoint now) {
+Change EndpointKeys::decided(Publisher& publisher, EndpointRef who, std::uint64_t epoch,
+                             Decision decision, TimePoint now) {
     if (!keyed() || epoch != epoch_ || proved_ == epoch) return {};
+    if (decision == Decision::settled) return {};
     // It may prove a restart yet, with new SSRCs alone: the owner is asked again.
     decide_at_ = now + kDecideAfter;
-    if (!next_transmit_) return {};
+    if (decision == Decision::open || !next_transmit_) return {};
     retire_at_ = now + kUnproved;
     return switch_transmit(publisher, who);
 }
@@ -101,6 +102,8 @@ Change EndpointKeys::leave(Publisher& publisher, EndpointRef who, WorkerIndex ow
         if (*keys) change.replaced.push_back(std::move(*keys));
     next_transmit_.reset();
     restarted_ = false;
+    // What they prove from now on is no matter of the keys that the endpoint comes back with.
+    proved_ = epoch_;
     decide_at_.reset();
     retire_at_.reset();
     return change;

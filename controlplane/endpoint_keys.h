@@ -13,7 +13,7 @@ namespace mdd::control {
 
 class EndpointKeys {
   public:
-    static constexpr std::chrono::seconds kDecideAfter{1};   // when nothing has proved
+    static constexpr std::chrono::seconds kDecideAfter{1};   // each time, when nothing has proved
     static constexpr std::chrono::seconds kRetireAfter{10};  // old inbound keys, after the proof
     static constexpr std::chrono::seconds kUnproved{60};     // likewise, when nothing has proved
 
@@ -26,14 +26,18 @@ class EndpointKeys {
     // The number that the next keysets must carry.
     std::uint64_t next_epoch() const { return epoch_ + 1; }
 
+    // A proof for the inbound keys `epoch` would say something new about keys in use.
+    bool expects_proof(std::uint64_t epoch) const { return keyed() && epoch > proved_; }
+
     // New keys; both keysets carry next_epoch().
     Change install(Publisher& publisher, EndpointRef who, WorkerIndex owner, KeysetPtr receive,
                    KeysetPtr transmit, TimePoint now);
     // A packet has verified under the inbound keys `epoch` for the first time.
     Change proved(Publisher& publisher, EndpointRef who, WorkerIndex owner, std::uint64_t epoch,
                   srtp::Proof proof, TimePoint now);
-    // The owner says that nothing has verified under the inbound keys `epoch` in time.
-    Change silent(Publisher& publisher, EndpointRef who, std::uint64_t epoch, TimePoint now);
+    // The owner's answer about the inbound keys `epoch`. Silence switches outbound as a re-key.
+    Change decided(Publisher& publisher, EndpointRef who, std::uint64_t epoch, Decision decision,
+                   TimePoint now);
     // What has come due.
     Change on_time(Publisher& publisher, EndpointRef who, WorkerIndex owner, TimePoint now);
     // The endpoint has left.
@@ -44,7 +48,7 @@ class EndpointKeys {
     Change retire_old(Publisher& publisher, EndpointRef who, WorkerIndex owner);
 
     std::uint64_t epoch_ = 0;
-    std::uint64_t proved_ = 0;  // the newest keys that a proof has come for
+    std::uint64_t proved_ = 0;  // up to these keys, proofs have come or are of no interest any more
     std::uint32_t key_start_ = 0;
     std::uint32_t fresh_start_ = 0;
     KeysetPtr receive_, receive_old_;

@@ -84,7 +84,8 @@ void Keying::install(EndpointState& endpoint, const srtp::HopKeys& keys, TimePoi
 
 void Keying::on_proof(const Notice& notice, TimePoint now) {
     auto* endpoint = state_.conferences.find(EndpointRef{notice.conference, notice.member});
-    if (endpoint == nullptr || !endpoint->place) return;
+    // A notice may be older than the endpoint's departure.
+    if (endpoint == nullptr || !endpoint->keys.expects_proof(notice.epoch)) return;
     if (notice.proof == srtp::Proof::restart) {
         ++state_.statistics.restarts;
         spdlog::info("endpoint {} has restarted", endpoint->id);
@@ -98,8 +99,8 @@ void Keying::on_proof(const Notice& notice, TimePoint now) {
 
 void Keying::on_decided(const DecideKeys& answer, TimePoint now) {
     auto* endpoint = state_.conferences.find(EndpointRef{answer.conference, answer.member});
-    if (!answer.silent) return;
-    state_.courier.send(endpoint->keys.silent(state_.publisher, endpoint->ref, answer.epoch, now));
+    state_.courier.send(endpoint->keys.decided(state_.publisher, endpoint->ref, answer.epoch,
+                                               answer.decision, now));
 }
 
 void Keying::on_time(TimePoint now) {

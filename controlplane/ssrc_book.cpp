@@ -1,13 +1,18 @@
 // SSRC ownership of one conference.
 #include "controlplane/ssrc_book.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
 namespace mdd::control {
 
 SsrcBook::SsrcBook(std::size_t members, std::size_t live_cap)
-    : live_cap_(live_cap), live_(members) {}
+    : live_cap_(live_cap),
+      owned_cap_(
+          std::max(kRestarts * live_cap, kPerConference / std::max<std::size_t>(members, 1))),
+      live_(members),
+      owned_(members) {}
 
 SsrcAnswer SsrcBook::ask(MemberSlot who, std::uint32_t ssrc, std::uint64_t epoch) {
     const auto refuse = [](srtp::Verdict why) { return SsrcAnswer{why, nullptr, false}; };
@@ -20,11 +25,13 @@ SsrcAnswer SsrcBook::ask(MemberSlot who, std::uint32_t ssrc, std::uint64_t epoch
         entry.epoch = epoch;
         return {srtp::Verdict::accepted, entry.stream.get(), false};
     }
-    if (live_[who] >= live_cap_ || entries_.size() >= kPerConference)
+    // Whoever restarts with other SSRCs again and again uses up its own room, not everybody's.
+    if (live_[who] >= live_cap_ || owned_[who] >= owned_cap_ || entries_.size() >= kPerConference)
         return refuse(srtp::Verdict::ssrc_cap);
     auto& entry = entries_[ssrc];
     entry = {who, true, epoch, 0, std::make_unique<Stream>(ssrc, live_.size())};
     ++live_[who];
+    ++owned_[who];
     return {srtp::Verdict::accepted, entry.stream.get(), true};
 }
 
@@ -45,9 +52,13 @@ std::vector<std::shared_ptr<const Stream>> SsrcBook::forget(std::uint32_t oldest
     std::vector<std::shared_ptr<const Stream>> gone;
     for (auto at = entries_.begin(); at != entries_.end();) {
         auto& entry = at->second;
-        const bool stays = entry.live || entry.key_start >= oldest_key_start;
-        if (!stays) gone.push_back(std::move(entry.stream));
-        at = stays ? std::next(at) : entries_.erase(at);
+        if (entry.live || entry.key_start >= oldest_key_start) {
+            ++at;
+            continue;
+        }
+        gone.push_back(std::move(entry.stream));
+        --owned_[entry.owner];
+        at = entries_.erase(at);
     }
     return gone;
 }

@@ -22,9 +22,11 @@ struct SsrcAnswer {
 class SsrcBook {
   public:
     static constexpr std::size_t kPerConference = 4096;
+    static constexpr std::size_t kRestarts = 4;  // that an endpoint always has room for
 
     // `members`: endpoint slots of the conference, the number of legs of each stream.
-    // `live_cap`: SSRCs that one endpoint may use at a time.
+    // `live_cap`: SSRCs that one endpoint may use at a time. Parked ones included, an endpoint may
+    // have kRestarts times as many, or its share of the conference where that is more.
     SsrcBook(std::size_t members, std::size_t live_cap);
 
     // `who` has sent a packet that verified under its keys `epoch` with `ssrc`.
@@ -53,7 +55,9 @@ class SsrcBook {
         std::unique_ptr<Stream> stream;
     };
     const std::size_t live_cap_;
-    std::vector<std::size_t> live_;  // by MemberSlot
+    const std::size_t owned_cap_;
+    std::vector<std::size_t> live_;   // by MemberSlot
+    std::vector<std::size_t> owned_;  // likewise; live and parked
     std::map<std::uint32_t, Entry> entries_;
 };
 

@@ -176,11 +176,13 @@ std::optional<TimePoint> Tunnels::down_since(const TunnelName& name) const {
     return end == nullptr ? TimePoint{} : end->down_since();
 }
 
-std::uint64_t Tunnels::signs_of_life(const TunnelName& name) const {
-    const auto* end = find(name);
-    if (end == nullptr) return 0;
-    const auto counters = end->link().counters();
-    return counters.ups + counters.session.messages_in + counters.session.echoes;
+std::vector<std::uint64_t> Tunnels::signs_of_life() const {
+    std::vector<std::uint64_t> signs;
+    for (const auto& of_kmf : report()) {
+        const auto& counters = of_kmf.counters;
+        signs.push_back(counters.ups + counters.session.messages_in + counters.session.echoes);
+    }
+    return signs;
 }
 
 void Tunnels::suspect(KmfIndex kmf, TimePoint now) {

@@ -84,8 +84,8 @@ class Tunnels {
     bool is_promising(const TunnelName& name, TimePoint now) const;
     // Since when it has not been up; nullopt: it is.
     std::optional<TimePoint> down_since(const TunnelName& name) const;
-    // Rises with whatever is heard from the KMF on this tunnel.
-    std::uint64_t signs_of_life(const TunnelName& name) const;
+    // By KmfIndex; each rises with whatever is heard from the KMF on any of its tunnels.
+    std::vector<std::uint64_t> signs_of_life() const;
     // The KMF did not answer in time.
     void suspect(KmfIndex kmf, TimePoint now);
 

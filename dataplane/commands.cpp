@@ -47,7 +47,7 @@ void CommandRunner::operator()(RetireReceiveKeys& command) {
     receiver_.drop_pending(*member, srtp::Verdict::not_keyed);
     endpoint.hop.clear();
     endpoint.refused_count = 0;
-    endpoint.unreported = srtp::Proof::none;
+    endpoint.unreported = {};
     endpoint.streams.clear();
 }
 
@@ -63,7 +63,7 @@ void CommandRunner::operator()(RefuseSsrc& command) {
 
 void CommandRunner::operator()(DecideKeys& command) {
     if (auto* member = owned(command.conference, command.member))
-        command.silent = receiver_.decide(*member, command.epoch);
+        command.decision = receiver_.decide(*member, command.epoch);
 }
 
 void CommandRunner::operator()(SetSsrcOwner& command) {
@@ -75,8 +75,10 @@ void CommandRunner::operator()(SetSsrcOwner& command) {
 }
 
 void CommandRunner::operator()(ClearSsrcOwner& command) {
-    if (auto* conference = table_.conference(command.conference))
-        command.entry = conference->ssrc_owners.extract(command.ssrc);
+    auto* conference = table_.conference(command.conference);
+    if (conference == nullptr) return;
+    command.entry = conference->ssrc_owners.extract(command.ssrc);
+    ++conference->ssrcs_freed;
 }
 
 void CommandRunner::operator()(PauseLeg& command) {

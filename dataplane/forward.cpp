@@ -15,6 +15,9 @@ using srtp::Verdict;
 // The verdict that stands for "sealed and queued, or counted already".
 constexpr auto kDone = Verdict::accepted;
 
+// What sealing adds to a compound.
+constexpr std::size_t kSrtcpOverheadBytes = srtp::kTagBytes + srtp::kSrtcpIndexBytes;
+
 // RFC 7714 §12: at most 2^31 SRTCP packets per master key.
 constexpr std::uint32_t kSrtcpLimit = 0x80000000u;
 
@@ -96,8 +99,8 @@ unsigned Forwarder::rtcp(Bytes compound, const Member& sender, Stream& stream,
     for (const auto& to : table_.conference(sender.conference)->members) {
         if (!to || to.get() == &sender || (target != nullptr && to.get() != target)) continue;
         ++planned;
-        Verdict verdict = Verdict::leg_not_keyed;
-        if (to->tx != nullptr) {
+        auto verdict = may_send_rtcp(compound.size(), *to);
+        if (verdict == Verdict::accepted) {
             auto& leg = stream.legs[to->slot];
             follow(leg, stream, *to);
             verdict = rtcp_leg(compound, stream.ssrc, leg, *to);
@@ -108,10 +111,13 @@ unsigned Forwarder::rtcp(Bytes compound, const Member& sender, Stream& stream,
     return planned;
 }
 
+Verdict Forwarder::may_send_rtcp(std::size_t compound_bytes, const Member& to) const {
+    if (to.tx == nullptr) return Verdict::leg_not_keyed;
+    return egress_.may_send(to, compound_bytes + kSrtcpOverheadBytes);
+}
+
 Verdict Forwarder::rtcp_leg(Bytes compound, std::uint32_t ssrc, Leg& leg, const Member& to) {
-    const std::size_t bytes = compound.size() + srtp::kTagBytes + srtp::kSrtcpIndexBytes;
-    if (const auto verdict = egress_.may_send(to, bytes); verdict != Verdict::accepted)
-        return verdict;
+    const std::size_t bytes = compound.size() + kSrtcpOverheadBytes;
     if (leg.rtcp_next >= kSrtcpLimit) return Verdict::key_exhausted;
     const std::uint32_t index = leg.rtcp_next++;
 

@@ -36,6 +36,9 @@ class Forwarder {
     // Seals `compound` (plain RTCP) and sends it: to every other keyed member, or to `target` only.
     unsigned rtcp(srtp::Bytes compound, const Member& sender, Stream& stream,
                   const Member* target = nullptr);
+    // Whether a compound of this size can go to `to` now; the verdict when it can't: leg_not_keyed,
+    // no_neighbour or too_long.
+    srtp::Verdict may_send_rtcp(std::size_t compound_bytes, const Member& to) const;
 
   private:
     srtp::Verdict rtp_leg(const OpenedRtp& opened, Leg& leg, const Member& to);

@@ -64,14 +64,21 @@ struct RefuseSsrc {
     std::uint64_t epoch;
     srtp::Verdict reason;
 };
-// The time for a proof of the keys `epoch` is up. An endpoint that has used them for new SSRCs only
-// has restarted; a notice says so. The worker fills `silent` in: nothing has verified under them.
-// Owner only.
+// How far a worker is with finding out what new keys prove.
+enum class Decision : std::uint8_t {
+    settled,  // a notice has told, or newer keys are there
+    open,     // something has verified under them, but for new SSRCs only, or the notice is only
+              // just on its way: to be asked again
+    silent,   // nothing has verified under them: to be asked again
+};
+// A second without a proof of the keys `epoch` is over. An endpoint that has used them for new
+// SSRCs only, for a second at least, has restarted; a notice says so. The worker fills `decision`
+// in. Owner only.
 struct DecideKeys {
     ConferenceSlot conference;
     MemberSlot member;
     std::uint64_t epoch;
-    bool silent = false;
+    Decision decision = Decision::settled;
 };
 // Where feedback about an SSRC goes; on every worker. Brings its own memory: `entry` is the SSRC
 // and its owner. What stood there before comes back in it.
@@ -79,7 +86,8 @@ struct SetSsrcOwner {
     ConferenceSlot conference;
     SsrcOwners::node_type entry;
 };
-// Nobody owns the SSRC any more; on every worker. What stood there comes back in `entry`.
+// Nobody owns the SSRC any more; on every worker. What stood there comes back in `entry`. SSRCs of
+// the conference that were refused may be asked for again.
 struct ClearSsrcOwner {
     ConferenceSlot conference;
     std::uint32_t ssrc;

@@ -250,17 +250,22 @@ void Receiver::relay(rte_mbuf* packet, const Member& sender, Stream& stream, Byt
 unsigned Receiver::pass_feedback(const RtcpFeedback& feedback, const Member& sender,
                                  Stream& stream) {
     auto& owners = table_.conference(sender.conference)->ssrc_owners;
-    const auto owner = owners.find(feedback.media_ssrc);
-    if (owner == owners.end()) return 0;
-    const auto* target = table_.find(sender.conference, owner->second.member);
+    const auto found = owners.find(feedback.media_ssrc);
+    if (found == owners.end()) return 0;
+    auto& owner = found->second;
+    const auto* target = table_.find(sender.conference, owner.member);
     if (target == nullptr || target == &sender) return 0;
+    auto& next_tsc =
+        feedback.kind == RtcpFeedback::Kind::pli ? owner.next_pli_tsc : owner.next_fir_tsc;
     const auto now = rte_rdtsc();
-    if (now < owner->second.next_feedback_tsc) {
+    if (now < next_tsc) {
         counters_.planned.add();
         counters_.drop(Verdict::feedback_rate);
         return 1;
     }
-    owner->second.next_feedback_tsc = now + feedback_interval_tsc_;
+    // What cannot go now must not keep the next one back.
+    if (forwarder_.may_send_rtcp(feedback.size_bytes, *target) == Verdict::accepted)
+        next_tsc = now + feedback_interval_tsc_;
     return forwarder_.rtcp(Bytes(feedback.bytes).first(feedback.size_bytes), sender, stream,
                            target);
 }

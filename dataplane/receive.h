@@ -24,14 +24,14 @@ class Receiver {
     // or are dropped.
     void grant(Member& member, Stream* stream, std::uint64_t epoch);
     void refuse(Member& member, std::uint32_t ssrc, std::uint64_t epoch, srtp::Verdict reason);
-    // The time for a proof of the keys `epoch` is up. True: nothing has verified under them.
-    bool decide(Member& member, std::uint64_t epoch);
+    // A second without a proof of the keys `epoch` is over.
+    Decision decide(Member& member, std::uint64_t epoch);
     // Lets go of what is held for a member that leaves.
     void drop_pending(Member& member, srtp::Verdict reason);
 
   private:
-    // Key frames cost their sender dear: of all the PLI and FIR about one SSRC that this worker's
-    // endpoints send, one goes on in this time.
+    // Key frames cost their sender dear: of all the PLI about one SSRC that this worker's endpoints
+    // send, one goes on in this time; likewise of all the FIR.
     static constexpr std::uint64_t kFeedbackInterval_ms = 500;
 
     // An RTP packet between its header check and its verdict.
@@ -67,7 +67,9 @@ class Receiver {
     void conclude(Member& member, srtp::Proof proof);
     void restart(Member& member);
     void drop_held(PendingSsrc& pending, srtp::Verdict reason);
-    void report_proof(Member& member);
+    void report_proofs(Member& member);
+    bool report(const Member& member, srtp::Proof proof, std::uint64_t epoch);
+    void forget_old_refusals(Member& member);
     void hold(PendingSsrc& pending, const HeldPacket& held);
     void release(Member& member, Stream& stream, const HeldPacket& held);
     // Both count the packet's end.

@@ -116,7 +116,8 @@ class Sorter {
         // In a PLI of three words the pad count would be the last byte of the media SSRC.
         if ((part.bytes[0] & kPadded) != 0) return false;
         if (part.count == kPli && part.bytes.size() == kFeedbackHeaderBytes)
-            return add_feedback(part.bytes, load_be32(part.bytes.data() + 8));
+            return add_feedback(RtcpFeedback::Kind::pli, part.bytes,
+                                load_be32(part.bytes.data() + 8));
         if (part.count == kFir) return take_fir(part.bytes);
         return false;
     }
@@ -130,14 +131,16 @@ class Sorter {
             std::copy_n(fir.data(), kFeedbackHeaderBytes, single.data());
             std::copy_n(entries.data() + at, kFirEntryBytes, single.data() + kFeedbackHeaderBytes);
             write_header(single.data(), kFir, kPayloadFeedback, single.size());
-            if (!add_feedback(single, load_be32(entries.data() + at))) return false;
+            if (!add_feedback(RtcpFeedback::Kind::fir, single, load_be32(entries.data() + at)))
+                return false;
         }
         return true;
     }
 
-    bool add_feedback(Bytes part, std::uint32_t media_ssrc) {
+    bool add_feedback(RtcpFeedback::Kind kind, Bytes part, std::uint32_t media_ssrc) {
         if (relay_.feedback_count == RtcpRelay::kMaxFeedback) return false;
         auto& feedback = relay_.feedback[relay_.feedback_count++];
+        feedback.kind = kind;
         feedback.media_ssrc = media_ssrc;
         write_empty_report(feedback.bytes.data(), sender_ssrc_);
         std::copy(part.begin(), part.end(), feedback.bytes.data() + kEmptyReportBytes);

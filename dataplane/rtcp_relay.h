@@ -16,6 +16,8 @@ namespace mdd {
 struct RtcpFeedback {
     static constexpr std::size_t kMaxBytes =
         8 + 20;  // empty RR, then one PLI or one FIR with one entry
+    enum class Kind : std::uint8_t { pli, fir };
+    Kind kind = Kind::pli;
     std::uint32_t media_ssrc = 0;
     std::array<std::uint8_t, kMaxBytes> bytes{};
     std::size_t size_bytes = 0;

@@ -12,11 +12,12 @@ Receiver::Place Receiver::place(Member& member, std::uint32_t ssrc, std::uint64_
     auto& endpoint = *member.endpoint;
     if (auto* stream = endpoint.find(ssrc)) return {.stream = stream};
     if (auto* pending = endpoint.find_pending(ssrc)) return {.pending = pending};
+    forget_old_refusals(member);
     if (const auto* refused = endpoint.find_refused(ssrc)) return {.verdict = refused->reason};
     for (auto& pending : endpoint.pending) {
         if (pending.in_use) continue;
         // Control must not take this for a question from before the restart.
-        if (endpoint.unreported != srtp::Proof::none) break;
+        if (endpoint.unreported.any()) break;
         const Notice seen{.kind = Notice::Kind::ssrc_seen,
                           .worker = worker_,
                           .conference = member.conference,
@@ -67,8 +68,17 @@ void Receiver::refuse(Member& member, std::uint32_t ssrc, std::uint64_t epoch, V
     auto& endpoint = *member.endpoint;
     auto* pending = endpoint.find_pending(ssrc);
     if (pending == nullptr || pending->rx.epoch != epoch) return;
+    forget_old_refusals(member);
     endpoint.refused[endpoint.refused_count++ % Endpoint::kRefused] = {ssrc, reason};
     drop_held(*pending, reason);
+}
+
+// An SSRC that has come free may be the one that was refused, or make room for it.
+void Receiver::forget_old_refusals(Member& member) {
+    auto& endpoint = *member.endpoint;
+    const auto freed = table_.conference(member.conference)->ssrcs_freed;
+    if (endpoint.refused_under != freed) endpoint.refused_count = 0;
+    endpoint.refused_under = freed;
 }
 
 void Receiver::drop_held(PendingSsrc& pending, Verdict reason) {
@@ -86,21 +96,23 @@ void Receiver::prove(Member& member, const srtp::Attempt& verified) {
     conclude(member, endpoint.hop.settle(verified));
 }
 
-bool Receiver::decide(Member& member, std::uint64_t epoch) {
+Decision Receiver::decide(Member& member, std::uint64_t epoch) {
     auto& hop = member.endpoint->hop;
-    if (!hop.keyed() || hop.newest()->epoch != epoch || hop.proven()) return false;
+    const auto& unreported = member.endpoint->unreported;
+    if (!hop.keyed() || hop.newest()->epoch != epoch) return Decision::settled;
+    // Control reads this answer before a notice: it must not take older keys' proof for silence.
+    const bool behind = unreported.any();
     conclude(member, hop.settle_late());
-    return !hop.proven();
+    if (behind || unreported.any()) return Decision::open;
+    if (hop.proven()) return Decision::settled;
+    return hop.used() ? Decision::open : Decision::silent;
 }
 
 void Receiver::conclude(Member& member, srtp::Proof proof) {
     auto& endpoint = *member.endpoint;
     if (proof == srtp::Proof::restart) restart(member);
-    if (proof != srtp::Proof::none) {
-        endpoint.unreported = proof;
-        endpoint.unreported_epoch = endpoint.hop.newest()->epoch;
-    }
-    if (endpoint.unreported != srtp::Proof::none) report_proof(member);
+    endpoint.unreported.add(proof, endpoint.hop.newest()->epoch);
+    if (endpoint.unreported.any()) report_proofs(member);
 }
 
 void Receiver::restart(Member& member) {
@@ -115,16 +127,21 @@ void Receiver::restart(Member& member) {
     endpoint.refused_count = 0;
 }
 
-void Receiver::report_proof(Member& member) {
-    auto& endpoint = *member.endpoint;
-    const Notice proved{.kind = Notice::Kind::key_proved,
-                        .worker = worker_,
-                        .proof = endpoint.unreported,
-                        .conference = member.conference,
-                        .member = member.slot,
-                        .epoch = endpoint.unreported_epoch};
-    // If control is behind, the endpoint's next packet tries again.
-    if (mailbox_.notify(proved)) endpoint.unreported = srtp::Proof::none;
+void Receiver::report_proofs(Member& member) {
+    // If control is behind, the endpoint's next packet tries again, and so does control's next
+    // question. In this order: control takes no proof of keys older than those it has one for.
+    auto& [restart, rekey] = member.endpoint->unreported;
+    if (restart != 0 && report(member, srtp::Proof::restart, restart)) restart = 0;
+    if (restart == 0 && rekey != 0 && report(member, srtp::Proof::rekey, rekey)) rekey = 0;
+}
+
+bool Receiver::report(const Member& member, srtp::Proof proof, std::uint64_t epoch) {
+    return mailbox_.notify({.kind = Notice::Kind::key_proved,
+                            .worker = worker_,
+                            .proof = proof,
+                            .conference = member.conference,
+                            .member = member.slot,
+                            .epoch = epoch});
 }
 
 }  // namespace mdd

@@ -80,6 +80,20 @@ struct PendingSsrc {
     unsigned held_count = 0;
 };
 
+// What an endpoint's keys have proved and control has not been told yet, by their epochs; 0: none.
+struct UnreportedProofs {
+    std::uint64_t restart = 0;
+    std::uint64_t rekey = 0;  // the newest one after that restart
+
+    bool any() const { return restart != 0 || rekey != 0; }
+    // A proof of the newest keys. A restart leaves nothing to be said of older ones; a re-key only
+    // of older re-keys.
+    void add(srtp::Proof proof, std::uint64_t epoch) {
+        if (proof == srtp::Proof::restart) *this = {epoch, 0};
+        if (proof == srtp::Proof::rekey) rekey = epoch;
+    }
+};
+
 // Receiving side of an endpoint; exists only on the worker that owns the endpoint.
 struct Endpoint {
     static constexpr std::size_t kPending = 4;
@@ -96,11 +110,10 @@ struct Endpoint {
         srtp::Verdict reason;
     };
     std::array<Refused, kRefused> refused{};
-    unsigned refused_count = 0;  // so far; the oldest gives way
-    bool heard = false;          // something has verified since control last asked
-    // What the newest keys have proved and control has not been told.
-    srtp::Proof unreported = srtp::Proof::none;
-    std::uint64_t unreported_epoch = 0;  // of the keys that proved it
+    unsigned refused_count = 0;       // so far; the oldest gives way
+    std::uint32_t refused_under = 0;  // Conference::ssrcs_freed when the last one was entered
+    bool heard = false;               // something has verified since control last asked
+    UnreportedProofs unreported;
 
     Stream* find(std::uint32_t ssrc) const {
         for (auto* stream : streams)
@@ -145,10 +158,12 @@ struct Member {
     std::unique_ptr<Endpoint> endpoint;  // on the owner only
 };
 
-// Who owns an SSRC: where PLI and FIR about it go, and when the next one may.
+// Who owns an SSRC: where PLI and FIR about it go, and when the next one may. Of each its own: a
+// source need not answer both alike, so that one must not keep the other from it.
 struct SsrcOwner {
     MemberSlot member;
-    std::uint64_t next_feedback_tsc = 0;
+    std::uint64_t next_pli_tsc = 0;
+    std::uint64_t next_fir_tsc = 0;
 };
 // A map of nodes, which control makes and frees, so that the worker only links.
 using SsrcOwners = std::map<std::uint32_t, SsrcOwner>;
@@ -157,6 +172,7 @@ struct Conference {
     explicit Conference(std::size_t member_capacity) : members(member_capacity) {}
     std::vector<std::unique_ptr<Member>> members;  // by MemberSlot; null: slot not in use
     SsrcOwners ssrc_owners;
+    std::uint32_t ssrcs_freed = 0;  // how often one has come to belong to nobody
 };
 
 // The address of an endpoint together with ours: a datagram's 4-tuple.

@@ -2,6 +2,7 @@
 #include "kmf-tunnel/record.h"
 
 #include <algorithm>
+#include <compare>
 
 namespace mdd::tunnel {
 namespace {
@@ -20,13 +21,45 @@ bool is_known_type(std::uint8_t type, std::uint16_t epoch) {
     return type >= 20 && type <= 23;
 }
 
+bool is_client_hello(const Record& record) {
+    return record.type == ContentType::handshake && record.epoch == 0 &&
+           record.fragment.size() >= kHandshakeHeaderBytes && record.fragment[0] == kClientHello;
+}
+
+// Where a piece of a handshake message belongs (RFC 6347 §4.2.2).
+struct Fragment {
+    std::uint16_t message_sequence;
+    std::uint32_t message_bytes, offset, bytes;
+    auto operator<=>(const Fragment&) const = default;
+};
+
+std::uint32_t load_be24(const std::uint8_t* p) {
+    return std::uint32_t{p[0]} << 16 | srtp::load_be16(p + 1);
+}
+
+// The pieces of ClientHellos that begin records of epoch 0.
+std::vector<Fragment> client_hello_fragments(std::span<const std::vector<std::uint8_t>> datagrams) {
+    std::vector<Fragment> fragments;
+    for (const auto& datagram : datagrams) {
+        RecordWalk walk(datagram);
+        while (const auto record = walk.next()) {
+            if (!is_client_hello(*record)) continue;
+            const auto* header = record->fragment.data();
+            const Fragment fragment{srtp::load_be16(header + 4), load_be24(header + 1),
+                                    load_be24(header + 6), load_be24(header + 9)};
+            const auto most_bytes = record->fragment.size() - kHandshakeHeaderBytes;
+            if (fragment.bytes != 0 && fragment.bytes <= most_bytes &&
+                fragment.offset + fragment.bytes <= fragment.message_bytes)
+                fragments.push_back(fragment);
+        }
+    }
+    return fragments;
+}
+
 std::optional<Record> first_if_client_hello(srtp::Bytes datagram) {
     if (!is_well_formed(datagram)) return std::nullopt;
     const auto record = RecordWalk(datagram).next();
-    const bool is_hello = record->type == ContentType::handshake && record->epoch == 0 &&
-                          record->fragment.size() >= kHandshakeHeaderBytes &&
-                          record->fragment[0] == kClientHello;
-    return is_hello ? record : std::nullopt;
+    return is_client_hello(*record) ? record : std::nullopt;
 }
 
 template <class Predicate>
@@ -67,6 +100,22 @@ bool is_epoch0_handshake(srtp::Bytes datagram) {
 
 bool is_client_hello_record(srtp::Bytes datagram) {
     return first_if_client_hello(datagram).has_value();
+}
+
+bool hold_whole_client_hello(std::span<const std::vector<std::uint8_t>> datagrams) {
+    auto fragments = client_hello_fragments(datagrams);
+    std::ranges::sort(fragments);
+    Fragment joined{};
+    for (const auto& fragment : fragments) {
+        // Pieces of one message lie side by side now, in order.
+        if (joined.message_sequence != fragment.message_sequence ||
+            joined.message_bytes != fragment.message_bytes)
+            joined = {fragment.message_sequence, fragment.message_bytes, 0, 0};
+        if (fragment.offset <= joined.bytes)
+            joined.bytes = std::max(joined.bytes, fragment.offset + fragment.bytes);
+        if (joined.bytes >= joined.message_bytes) return true;
+    }
+    return false;
 }
 
 std::optional<std::array<std::uint8_t, 32>> client_hello_random(srtp::Bytes datagram) {

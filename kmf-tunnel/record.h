@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "dataplane/srtp/bytes.h"
 
@@ -53,6 +55,9 @@ bool is_epoch0_handshake(srtp::Bytes datagram);
 // A well-formed datagram whose first record is an epoch-0 handshake record that holds a ClientHello
 // or a fragment of one (browsers split theirs, and the pieces may swap).
 bool is_client_hello_record(srtp::Bytes datagram);
+
+// Among these datagrams is a ClientHello in one piece, or every piece of one.
+bool hold_whole_client_hello(std::span<const std::vector<std::uint8_t>> datagrams);
 
 // The random of a ClientHello that lies at fragment offset 0 in the first record; it stays the same
 // when the client repeats its hello with a cookie. nullopt for anything else.

@@ -1,6 +1,8 @@
 // Inbound keys and the three-way rule: what to try, and what a packet that verified has proved.
 #include "dataplane/srtp/hop.h"
 
+#include <utility>
+
 #include "dataplane/srtp/kdf.h"
 
 namespace mdd::srtp {
@@ -45,7 +47,7 @@ void HopRx::install(const Keyset* keys) {
     old_ = newest_;
     newest_ = keys;
     proven_ = old_ == nullptr;
-    used_ = false;
+    used_ = asked_ = false;
 }
 
 Attempts HopRx::rtp_attempts(const StreamRx* stream, std::uint16_t sequence, bool others,
@@ -101,7 +103,8 @@ Proof HopRx::settle(const Attempt& verified) {
 }
 
 Proof HopRx::settle_late() {
-    return proven_ || !used_ ? Proof::none : conclude(Proof::restart);
+    if (proven_ || !used_ || !std::exchange(asked_, true)) return Proof::none;
+    return conclude(Proof::restart);
 }
 
 Proof HopRx::conclude(Proof proof) {

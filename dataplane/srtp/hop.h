@@ -73,12 +73,14 @@ class HopRx {
     void clear() {
         newest_ = old_ = nullptr;
         proven_ = true;
-        used_ = false;
+        used_ = asked_ = false;
     }
 
     bool keyed() const { return newest_ != nullptr; }
     // False from install() until it is known whether the endpoint goes on or has started over.
     bool proven() const { return proven_; }
+    // Something has verified under the newest keys since install(). Precondition: not proven().
+    bool used() const { return used_; }
     const Keyset* newest() const { return newest_; }
 
     // Ways in which an RTP packet with `sequence` may verify. `stream` is null for an SSRC not seen
@@ -93,8 +95,9 @@ class HopRx {
     // To be called with the attempt that verified. Tells what it proved; a restart lets the old
     // keys go at once.
     Proof settle(const Attempt& verified);
-    // The time for a proof is up. An endpoint that has used the newest keys, but for new SSRCs
-    // only, has restarted; none: it is proven already, or nothing has verified under them.
+    // To be called once a second while no proof has come. An endpoint that has used the newest
+    // keys, but for new SSRCs only, has restarted if the call before found it so already: its other
+    // SSRCs have a whole second to go on. none: not known yet, or proven already.
     Proof settle_late();
 
   private:
@@ -103,7 +106,8 @@ class HopRx {
     const Keyset* newest_ = nullptr;
     const Keyset* old_ = nullptr;
     bool proven_ = true;
-    bool used_ = false;  // not proven, but something has verified under the newest keys
+    bool used_ = false;
+    bool asked_ = false;  // settle_late() has found the newest keys used
 };
 
 }  // namespace mdd::srtp

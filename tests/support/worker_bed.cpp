@@ -114,6 +114,18 @@ unsigned WorkerBed::take_back(WorkerIndex worker) {
     return count;
 }
 
+Decision WorkerBed::decide(unsigned member, std::uint64_t epoch) {
+    hand_in(owners_[member], DecideKeys{0, static_cast<MemberSlot>(member), epoch});
+    workers_[owners_[member]]->poll_once();
+    const auto answer = mailboxes_[owners_[member]]->acknowledged();
+    return std::get<DecideKeys>(answer->body).decision;
+}
+
+void WorkerBed::fill_notices(WorkerIndex worker) {
+    while (mailboxes_[worker]->notify({.kind = Notice::Kind::neighbour})) {
+    }
+}
+
 decltype(Command::body) WorkerBed::ssrc_owner(std::uint32_t ssrc, unsigned member) {
     SsrcOwners made{{ssrc, {static_cast<MemberSlot>(member)}}};
     return SetSsrcOwner{0, made.extract(made.begin())};

@@ -74,6 +74,10 @@ class WorkerBed {
     // The two halves of post() around poll(): how many commands came back.
     void hand_in(WorkerIndex worker, decltype(Command::body) body);
     unsigned take_back(WorkerIndex worker);
+    // Control's question about a member's keys, and the answer.
+    Decision decide(unsigned member, std::uint64_t epoch);
+    // Leaves the worker no place for a notice until the next step() has worked it.
+    void fill_notices(WorkerIndex worker);
     static decltype(Command::body) ssrc_owner(std::uint32_t ssrc, unsigned member);
     void post_all(const std::function<decltype(Command::body)()>& make);
     void pause(unsigned source, std::uint32_t ssrc, unsigned receiver, bool paused);

@@ -216,15 +216,75 @@ TEST_F(AssociationsTest, TheOneThatTakesOverFromASilentKmfMaySpeakForItsAssociat
 }
 
 TEST_F(AssociationsTest, AKmfThatAnswersOthersIsNotPassedOver) {
+    for (const auto sharing : {Sharing::shared, Sharing::per_endpoint}) {
+        speak(Dialect::rfc9185, 2);
+        kmfs.clear();
+        control.reset();
+        for (auto& plan : kmf_plans) plan.sharing = sharing;
+        settings.conferences[0].kmfs = {0, 1};
+        start(2);
+        const auto bob = begin("bob");
+        const auto bobs_tunnel = kmfs[0]->came_over.back();
+        begin("alice");
+        kmfs[0]->say(bobs_tunnel, {bob, {}, tunnel::Empty{}, test::record(22, 0)});
+        run_for(900ms);
+        EXPECT_EQ(statistics().failovers, 0U);
+        EXPECT_TRUE(kmfs[1]->messages.empty());
+    }
+}
+
+TEST_F(AssociationsTest, APieceOfAHelloThatIsNotAnsweredSaysNothingOfTheKmf) {
     speak(Dialect::rfc9185, 2);
     settings.conferences[0].kmfs = {0, 1};
     start(2);
-    const auto bob = begin("bob");
-    begin("alice");
-    kmfs[0]->say({bob, {}, tunnel::Empty{}, test::record(22, 0)});
+    auto piece = client_hello({});
+    piece[16] += 40;  // bytes of the whole message
+    from_endpoint("alice", piece);
+    run_until([&] { return !kmfs[0]->messages.empty(); });
+    kmfs[0]->messages.clear();
     run_for(900ms);
     EXPECT_EQ(statistics().failovers, 0U);
+    begin("bob", 0, 0);
     EXPECT_TRUE(kmfs[1]->messages.empty());
+}
+
+TEST_F(AssociationsTest, AHelloThatNobodyAnswersGoesToEachKmfOnceAndMakesOnlyTheFirstSuspect) {
+    speak(Dialect::rfc9185, 3);
+    settings.conferences[0].kmfs = {0, 1};
+    settings.conferences[1].kmfs = {1, 2};
+    start(3);
+    from_endpoint("alice", client_hello({}));
+    run_until([&] { return !kmfs[1]->messages.empty(); });
+    run_for(1700ms);
+    EXPECT_EQ(statistics().failovers, 1U);
+    EXPECT_EQ(kmfs[0]->messages.size(), 1 + disconnects(0).size());
+    EXPECT_EQ(kmfs[1]->messages.size(), 1U);
+    from_endpoint("dave", client_hello({}));
+    run_until([&] { return kmfs[1]->messages.size() == 2; });
+    EXPECT_TRUE(kmfs[2]->messages.empty());
+    restart_kmf(0);
+    run_until([&] { return !kmfs[0]->messages.empty(); });
+    EXPECT_EQ(kmfs[0]->messages[0].dtls, client_hello({})) << "it is another one now";
+}
+
+TEST_F(AssociationsTest, AHelloThatWaitsForTheTunnelIsNotCountedAsDropped) {
+    speak(Dialect::rfc9185);
+    start();
+    const auto id = begin("alice");
+    const auto port = kmfs[0]->port();
+    kmfs[0].reset();
+    run_until([&] { return control->tunnels()[0].tunnels_up == 0; });
+    from_endpoint("alice", client_hello({1, 2, 3}));
+    run_until([&] { return control->counters().consumed.read() == 2; });
+    EXPECT_EQ(dropped(Verdict::dtls_no_tunnel), 0U);
+    kmfs[0] = std::make_unique<test::PlayedKmf>(io, pki.credentials("kmf-0"), port);
+    run_until([&] { return kmfs[0]->messages.size() == 2; });
+    EXPECT_EQ(kmfs[0]->messages[1].association, id);
+    EXPECT_EQ(kmfs[0]->messages[1].dtls, client_hello({1, 2, 3}));
+    kmfs[0].reset();
+    run_until([&] { return control->tunnels()[0].tunnels_up == 0; });
+    from_endpoint("alice", test::record(22, 1));
+    run_until([&] { return dropped(Verdict::dtls_no_tunnel) == 1; });
 }
 
 // --- Certificates

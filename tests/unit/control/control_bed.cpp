@@ -49,7 +49,7 @@ void PlayedWorker::carry_out() {
             poll->heard = hears;
         else
             log.push_back(std::visit(CommandText{}, command->body));
-        if (auto* decide = std::get_if<DecideKeys>(&command->body)) decide->silent = finds_silence;
+        if (auto* decide = std::get_if<DecideKeys>(&command->body)) decide->decision = decides;
         if (auto* grant = std::get_if<GrantSsrc>(&command->body)) granted.push_back(grant->stream);
         if (auto* send = std::get_if<SendDatagram>(&command->body)) {
             auto* packet = std::exchange(send->packet, nullptr);

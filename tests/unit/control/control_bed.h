@@ -65,7 +65,7 @@ struct PlayedWorker {
     std::vector<Stream*> granted;
     std::vector<std::vector<std::uint8_t>> sent;  // datagrams for endpoints
     bool hears = false;                           // what PollActivity answers
-    bool finds_silence = false;                   // what DecideKeys answers
+    Decision decides = Decision::settled;         // what DecideKeys answers
     void carry_out();
 };
 

@@ -235,6 +235,21 @@ TEST_F(ControlTest, AProofSwitchesOutboundOnEveryWorker) {
     EXPECT_EQ(statistics().restarts, 1U);
 }
 
+TEST_F(ControlTest, AProofThatIsOlderThanADepartureCountsForNothing) {
+    settings.endpoint_timeout = 250ms;
+    start();
+    key("alice", 1, 2);
+    run_until([&] { return statistics().departures == 1; });
+    const auto heard = endpoint(0).heard;
+    auto proof = notice(Notice::Kind::key_proved, 0);
+    proof.epoch = 1;
+    proof.proof = srtp::Proof::restart;
+    notify(0, proof);
+    run_for(50ms);
+    EXPECT_EQ(statistics().restarts, 0U);
+    EXPECT_EQ(endpoint(0).heard, heard);
+}
+
 TEST_F(ControlTest, GrantsSsrcsToTheirOwnersWorkerAndRefusesOthers) {
     start();
     key("alice", 1, 2, 0);
@@ -287,12 +302,13 @@ TEST_F(ControlTest, ASilentEndpointGetsItsNewKeysAfterASecond) {
     start();
     const auto id = key("alice", 1, 2);
     kmfs[0]->say(keys(id, 3, 4));
+    workers[0].decides = Decision::open;
     run_until([&] { return count(0, "InstallReceiveKeys 0 epoch 2") == 1; });
     run_until([&] { return count(0, "DecideKeys 0 epoch 2") == 1; });
     run_for(50ms);
     EXPECT_EQ(count(1, "SetTransmitKeys 0 epoch 2"), 0U) << "the worker has seen something";
     kmfs[0]->say(keys(id, 5, 6));
-    workers[0].finds_silence = true;
+    workers[0].decides = Decision::silent;
     run_until([&] { return count(1, "SetTransmitKeys 0 epoch 3 start 1") == 1; });
     EXPECT_EQ(count(0, "DecideKeys 0 epoch 3"), 1U);
 }

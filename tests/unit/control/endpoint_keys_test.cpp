@@ -35,8 +35,11 @@ class EndpointKeysTest : public testing::Test {
     Change prove(std::uint64_t epoch, Proof proof, TimePoint now = kStart) {
         return keys_.proved(publisher_, kWho, kOwner, epoch, proof, now);
     }
+    Change decided(std::uint64_t epoch, Decision decision, TimePoint now) {
+        return keys_.decided(publisher_, kWho, epoch, decision, now);
+    }
     Change silent(std::uint64_t epoch, TimePoint now) {
-        return keys_.silent(publisher_, kWho, epoch, now);
+        return decided(epoch, Decision::silent, now);
     }
     Change on_time(TimePoint now) { return keys_.on_time(publisher_, kWho, kOwner, now); }
 
@@ -90,6 +93,19 @@ TEST_F(EndpointKeysTest, SilenceSwitchesOutboundAfterASecond) {
     EXPECT_TRUE(on_time(kStart + 99s).postings.empty());
 }
 
+TEST_F(EndpointKeysTest, AnOpenQuestionIsAskedAgainAndSwitchesNothing) {
+    install();
+    install();
+    EXPECT_EQ(texts_of(on_time(kStart + 1s)), (Texts{"w1 DecideKeys 1 epoch 2"}));
+    EXPECT_TRUE(decided(2, Decision::open, kStart + 1s).postings.empty());
+    EXPECT_TRUE(on_time(kStart + 1900ms).postings.empty());
+    EXPECT_EQ(texts_of(on_time(kStart + 2s)), (Texts{"w1 DecideKeys 1 epoch 2"}));
+    EXPECT_TRUE(decided(2, Decision::settled, kStart + 2s).postings.empty());
+    EXPECT_TRUE(on_time(kStart + 9s).postings.empty()) << "the proof is on its way";
+    EXPECT_EQ(texts_of(prove(2, Proof::restart, kStart + 9s))[0],
+              "w0 SetTransmitKeys 1 epoch 2 start 2");
+}
+
 TEST_F(EndpointKeysTest, OldInboundKeysOfASilentEndpointGoAfterAMinute) {
     install();
     install();
@@ -139,6 +155,30 @@ TEST_F(EndpointKeysTest, LeavingTakesEverythingAndComingBackCountsAfresh) {
     EXPECT_TRUE(on_time(kStart + 100s).postings.empty());
     EXPECT_TRUE(prove(2, Proof::rekey).postings.empty());
     EXPECT_EQ(texts_of(install())[0], "w0 SetTransmitKeys 1 epoch 3 start 2");
+}
+
+TEST_F(EndpointKeysTest, AProofFromBeforeLeavingChangesNothingAfterComingBack) {
+    install();
+    install();
+    EXPECT_TRUE(keys_.expects_proof(2));
+    keys_.leave(publisher_, kWho, kOwner);
+    install();
+    EXPECT_FALSE(keys_.expects_proof(2));
+    EXPECT_TRUE(prove(2, Proof::restart).postings.empty());
+    install();
+    EXPECT_TRUE(prove(2, Proof::restart).postings.empty());
+    EXPECT_EQ(texts_of(prove(4, Proof::rekey))[0], "w0 SetTransmitKeys 1 epoch 4 start 2");
+}
+
+TEST_F(EndpointKeysTest, ARestartProvedByOlderKeysHoldsWhenSilenceHasSwitchedToNewerOnes) {
+    install();
+    install();
+    install();
+    EXPECT_EQ(texts_of(silent(3, kStart + 1s))[0], "w0 SetTransmitKeys 1 epoch 3 start 1");
+    EXPECT_EQ(
+        texts_of(prove(2, Proof::restart, kStart + 1s)),
+        (Texts{"w0 SetTransmitKeys 1 epoch 3 start 2", "w1 SetTransmitKeys 1 epoch 3 start 2"}))
+        << "it counts from ROC 0 since then";
 }
 
 TEST_F(EndpointKeysTest, KeysLiveUntilTheChangeThatReplacesThemIsLetGo) {

@@ -34,6 +34,10 @@ TEST(SsrcBook, RefusesAnotherEndpointsSsrcEvenAfterItsOwnerLeft) {
     EXPECT_EQ(book.live(1), 0U);
 }
 
+TEST(SsrcBook, OfAConferenceWithoutSeatsIsEmpty) {
+    EXPECT_EQ(SsrcBook(0, 16).size(), 0U);
+}
+
 TEST(SsrcBook, GivesARejoinTheSameStream) {
     SsrcBook book(2, 16);
     auto* stream = book.ask(0, 0x11, kEpoch).stream;
@@ -87,6 +91,37 @@ TEST(SsrcBook, CapsWhatOneEndpointUsesAtATime) {
     EXPECT_EQ(book.ask(0, 1, kEpoch).verdict, Verdict::accepted);
     EXPECT_EQ(book.ask(0, 2, kEpoch).verdict, Verdict::accepted);
     EXPECT_EQ(book.ask(0, 3, kEpoch).verdict, Verdict::ssrc_cap) << "its own, but one too many";
+}
+
+TEST(SsrcBook, OneEndpointThatRestartsForEverLeavesRoomForTheOthers) {
+    constexpr std::size_t kMembers = 100, kLive = 16;
+    SsrcBook book(kMembers, kLive);
+    std::uint32_t ssrc = 0;
+    std::size_t granted = 0;
+    for (std::uint64_t epoch = 1; epoch <= 300; ++epoch) {
+        book.park_older(0, epoch, 1);
+        for (std::size_t i = 0; i < kLive; ++i)
+            granted += book.ask(0, ++ssrc, epoch).verdict == Verdict::accepted;
+    }
+    EXPECT_EQ(granted, SsrcBook::kRestarts * kLive);
+    EXPECT_EQ(book.ask(0, ++ssrc, 301).verdict, Verdict::ssrc_cap);
+    EXPECT_EQ(book.ask(0, 1, 301).verdict, Verdict::accepted) << "its own";
+    EXPECT_EQ(book.ask(1, ++ssrc, 1).verdict, Verdict::accepted);
+    book.park(0, 1);
+    book.forget(2);
+    EXPECT_EQ(book.ask(0, ++ssrc, 301).verdict, Verdict::accepted) << "the parked ones are gone";
+}
+
+TEST(SsrcBook, AnEndpointMayUseItsShareOfASmallConference) {
+    SsrcBook book(4, 16);
+    std::uint32_t ssrc = 0;
+    std::size_t granted = 0;
+    for (std::uint64_t epoch = 1; epoch <= 300; ++epoch) {
+        book.park_older(0, epoch, 1);
+        for (int i = 0; i < 16; ++i)
+            granted += book.ask(0, ++ssrc, epoch).verdict == Verdict::accepted;
+    }
+    EXPECT_EQ(granted, SsrcBook::kPerConference / 4);
 }
 
 TEST(SsrcBook, RefusesRatherThanEvictsWhenTheConferenceIsFull) {

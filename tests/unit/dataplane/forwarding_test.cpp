@@ -2,6 +2,7 @@
 // libsrtp2 endpoints.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "tests/support/hex.h"
@@ -42,6 +43,16 @@ std::vector<std::uint16_t> sequences(const std::vector<Received>& received) {
     std::vector<std::uint16_t> result;
     for (const auto& packet : received) result.push_back(packet.sequence);
     return result;
+}
+
+using Proofs = std::vector<std::pair<std::uint64_t, srtp::Proof>>;
+
+// What control was told, in order: epochs and what they proved.
+Proofs proofs_told(const WorkerBed& bed) {
+    Proofs told;
+    for (const auto& notice : bed.notices())
+        if (notice.kind == Notice::Kind::key_proved) told.emplace_back(notice.epoch, notice.proof);
+    return told;
 }
 
 TEST_P(Forwarding, three_endpoints_exchange) {
@@ -212,6 +223,33 @@ TEST_P(Forwarding, second_endpoint_with_a_taken_ssrc_is_refused) {
     }
     EXPECT_EQ(bed->take(2).size(), 1u);
     EXPECT_EQ(bed->take(0).size(), 0u);
+    EXPECT_EQ(bed->dropped(Verdict::ssrc_owned), 6u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding, a_refused_ssrc_is_asked_for_again_once_an_ssrc_has_come_free) {
+    auto bed = keyed_bed(3);
+    bed->send_rtp(0, kSsrc, 10);
+    bed->step();
+    const auto asked_by_1 = [&] {
+        return std::ranges::count_if(bed->notices(), [](const Notice& notice) {
+            return notice.kind == Notice::Kind::ssrc_seen && notice.member == 1;
+        });
+    };
+    std::uint16_t sequence = 10;
+    const auto send_two = [&] {
+        for (int i = 0; i < 2; ++i) {
+            bed->send_rtp(1, kSsrc, sequence++);
+            bed->step();
+        }
+    };
+    send_two();
+    EXPECT_EQ(asked_by_1(), 1);
+    bed->post_all([] { return ClearSsrcOwner{0, kSsrc, {}}; });
+    send_two();
+    EXPECT_EQ(asked_by_1(), 2);
+    send_two();
+    EXPECT_EQ(asked_by_1(), 2) << "the new refusal holds";
     EXPECT_EQ(bed->dropped(Verdict::ssrc_owned), 6u);
     EXPECT_TRUE(bed->conserved());
 }
@@ -407,21 +445,24 @@ TEST_P(Forwarding, a_new_ssrc_first_under_new_keys_does_not_end_a_stream_past_ro
     EXPECT_TRUE(bed->conserved());
 }
 
-TEST_P(Forwarding, new_ssrcs_alone_are_a_restart_when_the_time_is_up_and_stay_heard) {
+TEST_P(Forwarding, new_ssrcs_alone_are_a_restart_after_an_open_second_and_stay_heard) {
     auto bed = keyed_bed(2);
     for (std::uint16_t i = 0; i < 10; ++i) bed->send_rtp(0, kSsrc, i);
     bed->key(0, false);
     const auto epoch = bed->newest_epoch();
     bed->step();
-    bed->post(bed->owner(0), DecideKeys{0, 0, epoch});
+    EXPECT_EQ(bed->decide(0, epoch), Decision::silent);
     bed->step();
     EXPECT_EQ(bed->notices().back().kind, Notice::Kind::ssrc_seen) << "silence decides nothing";
     for (std::uint16_t i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc + 7, i);
     bed->step();
-    bed->post(bed->owner(0), DecideKeys{0, 0, epoch - 1});
+    EXPECT_EQ(bed->decide(0, epoch - 1), Decision::settled);
     bed->step();
     EXPECT_EQ(bed->notices().back().kind, Notice::Kind::ssrc_seen) << "other keys were meant";
-    bed->post(bed->owner(0), DecideKeys{0, 0, epoch});
+    EXPECT_EQ(bed->decide(0, epoch), Decision::open);
+    bed->step();
+    EXPECT_EQ(bed->notices().back().kind, Notice::Kind::ssrc_seen) << "it may just have begun";
+    EXPECT_EQ(bed->decide(0, epoch), Decision::settled);
     bed->step();
     EXPECT_EQ(bed->notices().back().kind, Notice::Kind::key_proved);
     EXPECT_EQ(bed->notices().back().proof, srtp::Proof::restart);
@@ -432,6 +473,75 @@ TEST_P(Forwarding, new_ssrcs_alone_are_a_restart_when_the_time_is_up_and_stay_he
     bed->step();
     EXPECT_EQ(bed->take(1).size(), 1u);
     EXPECT_EQ(bed->dropped(Verdict::replay_dup), 1u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding,
+       a_stream_past_roc_0_goes_on_after_a_new_ssrc_that_came_just_before_the_question) {
+    auto bed = keyed_bed(2);
+    std::uint16_t sequence = 0;
+    for (int i = 0; i < 70000; ++i) {
+        bed->send_rtp(0, kSsrc, sequence++, 20);
+        if (i % 200 == 0) bed->step();
+    }
+    bed->step();
+    bed->take(1);
+    bed->key(0, /*switch_transmit=*/false, /*fresh=*/true, /*goes_on=*/true);
+    bed->send_rtp(0, kSsrc + 7, 0);
+    bed->step();
+    EXPECT_EQ(bed->decide(0, bed->newest_epoch()), Decision::open);
+    for (int i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc, sequence++);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 6u);
+    EXPECT_EQ(bed->notices().back().kind, Notice::Kind::key_proved);
+    EXPECT_EQ(bed->notices().back().proof, srtp::Proof::rekey);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding, a_restart_that_control_had_no_place_for_is_told_before_the_rekey_after_it) {
+    auto bed = keyed_bed(2);
+    bed->send_rtp(0, kSsrc, 20000);
+    bed->step();
+    bed->key(0, /*switch_transmit=*/false);
+    const auto restarted = bed->newest_epoch();
+    bed->send_rtp(0, kSsrc, 3);
+    bed->fill_notices(bed->owner(0));
+    bed->step();
+    bed->key(0, /*switch_transmit=*/false, /*fresh=*/true, /*goes_on=*/true);
+    const auto rekeyed = bed->newest_epoch();
+    bed->send_rtp(0, kSsrc, 4);
+    bed->fill_notices(bed->owner(0));
+    bed->step();
+    EXPECT_EQ(proofs_told(*bed), Proofs{});
+    EXPECT_EQ(bed->decide(0, rekeyed), Decision::open) << "the notices are only just on their way";
+    bed->step();
+    EXPECT_EQ(proofs_told(*bed),
+              (Proofs{{restarted, srtp::Proof::restart}, {rekeyed, srtp::Proof::rekey}}));
+    EXPECT_EQ(bed->decide(0, rekeyed), Decision::settled);
+    bed->take(1);
+    bed->send_rtp(0, kSsrc, 5);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 1u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding, a_restart_concluded_when_control_had_no_place_is_told_at_the_next_question) {
+    auto bed = keyed_bed(2);
+    bed->send_rtp(0, kSsrc, 20000);
+    bed->step();
+    bed->key(0, /*switch_transmit=*/false);
+    const auto epoch = bed->newest_epoch();
+    bed->send_rtp(0, kSsrc + 7, 3);
+    bed->step();
+    EXPECT_EQ(bed->decide(0, epoch), Decision::open);
+    bed->fill_notices(bed->owner(0));
+    EXPECT_EQ(bed->decide(0, epoch), Decision::open);
+    bed->step();
+    EXPECT_EQ(proofs_told(*bed), Proofs{});
+    EXPECT_EQ(bed->decide(0, epoch), Decision::open);
+    bed->step();
+    EXPECT_EQ(proofs_told(*bed), (Proofs{{epoch, srtp::Proof::restart}}));
+    EXPECT_EQ(bed->decide(0, epoch), Decision::settled);
     EXPECT_TRUE(bed->conserved());
 }
 

@@ -117,15 +117,29 @@ TEST_F(Hop, a_new_ssrc_under_new_keys_leaves_open_what_a_known_one_then_decides)
     }
 }
 
-TEST_F(Hop, new_ssrcs_alone_prove_a_restart_when_the_time_is_up_and_silence_proves_nothing) {
+TEST_F(Hop, new_ssrcs_alone_prove_a_restart_after_an_open_second_and_silence_proves_nothing) {
     hop.install(first.get());
     hop.install(second.get());
     EXPECT_EQ(hop.settle_late(), Proof::none);
     EXPECT_EQ(hop.settle(hop.rtp_attempts(nullptr, 5, true, 1024).list[1]), Proof::none);
     EXPECT_EQ(hop.settle_late(), Proof::none) << "that one came under the old keys";
+    EXPECT_FALSE(hop.used());
     EXPECT_EQ(hop.settle(hop.rtp_attempts(nullptr, 5, true, 1024).list[0]), Proof::none);
+    EXPECT_EQ(hop.settle_late(), Proof::none) << "it may have come just now";
+    EXPECT_TRUE(hop.used());
     EXPECT_EQ(hop.settle_late(), Proof::restart);
     EXPECT_EQ(hop.rtp_attempts(nullptr, 6, true, 1024).count, 1u) << "the old keys are gone";
+}
+
+TEST_F(Hop, what_was_open_under_older_keys_is_asked_anew_under_newer_ones) {
+    hop.install(first.get());
+    hop.install(second.get());
+    hop.settle(hop.rtp_attempts(nullptr, 5, true, 1024).list[0]);
+    hop.settle_late();
+    hop.install(third.get());
+    EXPECT_FALSE(hop.used());
+    hop.settle(hop.rtp_attempts(nullptr, 5, true, 1024).list[0]);
+    EXPECT_EQ(hop.settle_late(), Proof::none);
 }
 
 TEST_F(Hop, a_new_ssrc_of_an_endpoint_that_has_no_other_proves_a_rekey) {

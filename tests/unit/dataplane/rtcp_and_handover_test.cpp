@@ -20,6 +20,10 @@ Packet sender_report_and_sdes(const std::string& ssrc) {
                     ssrc + "0103616263000000");
 }
 
+// Requests of kSsrc for a key frame of kOther.
+const auto kPli = from_hex("80c90001cafebabe81ce0002cafebabe0badf00d");
+const auto kFir = from_hex("80c90001cafebabe84ce0004cafebabe000000000badf00d01000000");
+
 class Worker2 : public testing::Test {
   protected:
     static void SetUpTestSuite() { ASSERT_EQ(srtp::aead_start(), srtp::AeadStart::ok); }
@@ -50,32 +54,45 @@ TEST_F(Worker2, pli_reaches_only_the_source_of_the_media) {
     bed->step();
     bed->take(0);
     bed->take(2);
-    bed->send_rtcp(0, from_hex("80c90001cafebabe81ce0002cafebabe0badf00d"));
+    bed->send_rtcp(0, kPli);
     bed->step();
     EXPECT_EQ(bed->take(1).size(), 1u);
     EXPECT_EQ(bed->take(2).size(), 0u);
     EXPECT_TRUE(bed->conserved());
 }
 
-TEST_F(Worker2, of_many_requests_for_a_key_frame_one_in_500_ms_reaches_the_source) {
-    const auto pli = from_hex("80c90001cafebabe81ce0002cafebabe0badf00d");
-    const auto fir = from_hex("80c90001cafebabe84ce0004cafebabe000000000badf00d01000000");
+TEST_F(Worker2, of_many_requests_for_a_key_frame_one_of_a_kind_in_500_ms_reaches_the_source) {
     const auto pli_of_another = from_hex("80c90001cafebabf81ce0002cafebabf0badf00d");
     bed->send_rtp(1, kOther, 5);
     bed->step();
     bed->take(0);
     bed->take(2);
     const auto begun = std::chrono::steady_clock::now();
-    for (int i = 0; i < 3; ++i) bed->send_rtcp(0, pli);
-    bed->send_rtcp(0, fir);
+    for (int i = 0; i < 3; ++i) bed->send_rtcp(0, kFir);
+    for (int i = 0; i < 2; ++i) bed->send_rtcp(0, kPli);
     bed->send_rtcp(2, pli_of_another);
     bed->step();
-    EXPECT_EQ(bed->take(1).size(), 1u);
+    EXPECT_EQ(bed->take(1).size(), 2u) << "one of each kind";
     EXPECT_EQ(bed->dropped(Verdict::feedback_rate), 4u);
     std::this_thread::sleep_until(begun + std::chrono::milliseconds(700));
     bed->send_rtcp(2, pli_of_another);
     bed->step();
     EXPECT_EQ(bed->take(1).size(), 1u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_F(Worker2, a_request_for_a_key_frame_that_cannot_be_sent_keeps_none_back) {
+    bed->send_rtp(1, kOther, 5);
+    bed->step();
+    bed->post_all([] { return SetTransmitKeys{0, 1, nullptr, 0}; });
+    bed->send_rtcp(0, kPli);
+    bed->step();
+    EXPECT_EQ(bed->dropped(Verdict::leg_not_keyed), 1u);
+    bed->switch_transmit(1, /*fresh=*/true);
+    bed->send_rtcp(0, kPli);
+    bed->step();
+    EXPECT_EQ(bed->take(1).size(), 1u);
+    EXPECT_EQ(bed->dropped(Verdict::feedback_rate), 0u);
     EXPECT_TRUE(bed->conserved());
 }
 

@@ -92,6 +92,33 @@ TEST(TunnelRecord, ALaterFragmentIsAClientHelloWithoutARandom) {
     EXPECT_FALSE(client_hello_random(fragment));
 }
 
+// The piece of a ClientHello of 100 bytes that begins at `offset`.
+Datagram piece(std::uint8_t offset, std::uint8_t bytes, std::uint8_t message_sequence = 0) {
+    Datagram fragment{1, 0, 0, 100, 0, message_sequence, 0, 0, offset, 0, 0, bytes};
+    fragment.resize(fragment.size() + bytes, 0x55);
+    return record(22, 0, fragment);
+}
+
+TEST(TunnelRecord, TellsAWholeClientHelloFromPieces) {
+    const auto whole = [](const std::vector<Datagram>& datagrams) {
+        return hold_whole_client_hello(datagrams);
+    };
+    EXPECT_TRUE(whole({piece(0, 100)}));
+    EXPECT_TRUE(whole({piece(0, 30), piece(0, 100)}));
+    EXPECT_TRUE(whole({piece(60, 40), piece(0, 60)})) << "the pieces may swap";
+    EXPECT_TRUE(whole({joined(piece(0, 50), piece(40, 60))})) << "in one datagram, overlapping";
+    EXPECT_TRUE(whole({piece(0, 60, 1), piece(0, 60), piece(60, 40)}));
+    EXPECT_FALSE(whole({}));
+    EXPECT_FALSE(whole({piece(0, 60)}));
+    EXPECT_FALSE(whole({piece(60, 40)}));
+    EXPECT_FALSE(whole({piece(0, 50), piece(60, 40)}));
+    EXPECT_FALSE(whole({piece(0, 60), piece(60, 40, 1)})) << "of two messages";
+    EXPECT_FALSE(whole({record(22, 0, handshake(2)), record(22, 1, handshake(1)), Datagram{}}));
+    EXPECT_FALSE(whole({record(22, 0, {1, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 20})})) << "cut short";
+    EXPECT_FALSE(whole({piece(0, 101)})) << "longer than the message";
+    EXPECT_FALSE(whole({record(22, 0, Datagram{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})})) << "empty";
+}
+
 TEST(TunnelRecord, OtherHandshakesAreNoClientHello) {
     EXPECT_FALSE(is_client_hello_record(record(22, 0, handshake(2))));
     EXPECT_FALSE(is_client_hello_record(record(22, 1, handshake(1))));
