@@ -1,6 +1,10 @@
 // Any bytes as a DTLS datagram: records cover it without a gap or the walk says malformed, and the
 // questions asked of a datagram agree with the walk.
 #include "kmf-tunnel/record.h"
+
+#include <array>
+#include <vector>
+
 #include "tests/support/fuzz_input.h"
 
 using namespace mdd;
@@ -28,6 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     test::must(tunnel::has_protected_handshake(input.bytes()) ==
                (well_formed && protected_handshake));
     if (tunnel::is_client_hello_record(input.bytes())) test::must(well_formed && epoch0_handshake);
+    const std::array datagrams{std::vector<std::uint8_t>(data, data + size_bytes)};
+    if (tunnel::hold_whole_client_hello(datagrams)) test::must(epoch0_handshake);
     static_cast<void>(tunnel::client_hello_random(input.bytes()));
     return 0;
 }

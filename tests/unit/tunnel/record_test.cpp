@@ -172,6 +172,9 @@ TEST(TunnelRecord, RandomBytesNeverReadPastTheEnd) {
         if (client_hello_random(bytes)) {
             EXPECT_TRUE(is_client_hello_record(bytes));
         }
+        if (hold_whole_client_hello(std::vector<Datagram>{bytes})) {
+            EXPECT_TRUE(is_client_hello_record(bytes));
+        }
         if (is_client_hello_record(bytes)) {
             EXPECT_TRUE(is_epoch0_handshake(bytes));
         }
