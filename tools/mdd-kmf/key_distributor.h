@@ -70,7 +70,8 @@ class KeyDistributor {
     std::optional<TimePoint> deadline() const;
 
     // Who may do what from now on. Associations that are no longer admitted are put out before it
-    // returns. The tunnels of MDDs that are no longer listed are returned: close them.
+    // returns. The tunnels whose certificates are no longer those of their MDDs are returned: close
+    // them.
     std::vector<tunnel::TunnelId> reload(Roster roster, TimePoint now, WallTime wall);
 
     Tally tally() const;
@@ -86,14 +87,13 @@ class KeyDistributor {
 
     struct Entry {
         Association association;
-        TunnelBook::Tunnel speaker;           // whose MDD speaks for it, and how
+        TunnelBook::Speaker speaker;          // for it
         tunnel::TunnelId tunnel{};            // that it used last for it
         tunnel::ConferenceId conference;      // dtls-v1: named; rfc9185: zero until keyed
         std::vector<std::uint16_t> profiles;  // the MDD's
         const Connection* keyed = nullptr;    // whose completion has been seen to
         Admitted admitted;                    // of `keyed`
         std::string name;                     // the endpoint's, likewise
-        std::string mdd_name;
         std::optional<TimePoint> timer;
         bool is_unanswered = false;  // it has not acknowledged the EKT key
     };
@@ -106,6 +106,9 @@ class KeyDistributor {
     };
 
     std::optional<Source> source_of(tunnel::TunnelId tunnel);
+    const Mdd* take_in(tunnel::TunnelId tunnel, const dtls::Fingerprint& certificate,
+                       tunnel::Dialect dialect);
+    std::vector<tunnel::TunnelId> review_tunnels();
     bool admits_conference(const Source& source, const tunnel::Message& message);
     bool admits_speaker(const Source& source, const Entry& entry);
     bool admits_datagram(const tunnel::Message& message);

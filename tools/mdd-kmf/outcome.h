@@ -36,7 +36,7 @@ enum class Drop : std::uint8_t {
     malformed,             // not DTLS records
     unprotected_alert,     // could be anybody's
     unprotected_type,      // could be anybody's
-    mdd_unknown,           // the MDD's certificate is not configured
+    mdd_unknown,           // no MDD is configured with its certificate
     conference_unknown,    // no such conference
     conference_forbidden,  // this MDD may not serve it
     conference_changed,    // an association moved to another conference
