@@ -72,10 +72,7 @@ void KeyDistributor::receive(tunnel::TunnelId tunnel, const tunnel::Message& mes
     if (entry && !admits_speaker(*source, *entry)) return;
     if (!admits_datagram(message)) return;
     if (entry && !is_consistent(*entry, message, source->dialect)) return;
-    if (entry) {
-        entry->tunnel = tunnel;
-        entry->speaker.mdd = source->mdd->name;
-    }
+    if (entry) entry->tunnel = tunnel;
 
     const auto random = tunnel::client_hello_random(message.dtls);
     if (random && !(entry && entry->association.knows(*random)))
@@ -102,16 +99,11 @@ bool KeyDistributor::admits_conference(const Source& source, const tunnel::Messa
     return false;
 }
 
-// rfc9185: any tunnel of an MDD that may serve the conference; while it is not known yet, only the
-// MDD that began.
+// rfc9185: any tunnel will do, but of the MDD that began: the id of another's association is no
+// right to it.
 bool KeyDistributor::admits_speaker(const Source& source, const Entry& entry) {
     if (entry.speaker.mdd == source.mdd->name) return true;
-    if (!entry.keyed)
-        tally_.count(Drop::foreign_mdd);
-    else if (!source.mdd->serves(entry.admitted.conference))
-        tally_.count(Drop::conference_forbidden);
-    else
-        return true;
+    tally_.count(Drop::foreign_mdd);
     return false;
 }
 
@@ -201,12 +193,11 @@ Connection::Out KeyDistributor::out_of(const Key& key, Entry& entry) {
     };
 }
 
-// Only the MDD that speaks for an association can end it: the id of another's is no right.
 void KeyDistributor::disconnect_by_mdd(const Key& key, const Source& source, TimePoint now) {
     const auto found = entries_.find(key);
     if (found == entries_.end()) return tally_.count(Drop::unknown_disconnect);
     auto& entry = found->second;
-    if (entry.speaker.mdd != source.mdd->name) return tally_.count(Drop::foreign_mdd);
+    if (!admits_speaker(source, entry)) return;
     entry.tunnel = source.tunnel;
     if (entry.keyed) {
         ++tally_.disconnected;

@@ -47,7 +47,7 @@ enum class Drop : std::uint8_t {
     busy,                  // too many handshakes at once
     quarantined,           // for an association that was disconnected a short while ago
     unknown_disconnect,    // of an association that does not exist
-    foreign_mdd,           // about an association that another MDD speaks for
+    foreign_mdd,           // about another MDD's association
 };
 inline constexpr std::array<std::string_view, 16> kDropNames{
     "empty",

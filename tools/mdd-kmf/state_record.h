@@ -21,7 +21,7 @@ namespace mdd::kmf {
 using AssociationKey = std::pair<std::string, tunnel::AssociationId>;
 
 struct SavedAssociation {
-    std::string mdd;  // that spoke for it last
+    std::string mdd;  // that speaks for it
     std::vector<std::uint16_t> profiles;
     Admitted admitted;
     tunnel::SecretBytes connection;  // Connection::freeze()
