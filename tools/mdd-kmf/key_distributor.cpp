@@ -31,7 +31,8 @@ KeyDistributor::KeyDistributor(Roster roster, EndpointGate& gate, const Limits& 
       limits_(limits),
       hooks_(std::move(hooks)),
       tunnels_(hooks_.send),
-      memberships_(hooks_.random) {}
+      memberships_(hooks_.random),
+      handshaking_(limits_.handshakes) {}
 
 const Mdd* KeyDistributor::tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& peer,
                                      Dialect dialect) {
@@ -146,7 +147,7 @@ void KeyDistributor::first_contact(const Key& key, const Source& source,
     const auto existing = entries_.find(key);
     const auto* profiles = profiles_in(message);
     if (!profiles && existing == entries_.end()) return tally_.count(Drop::no_profiles);
-    if (handshaking_.size() >= limits_.handshakes) return tally_.count(Drop::busy);
+    if (!handshaking_.has_room(source.mdd->name)) return tally_.count(Drop::busy);
 
     const TunnelBook::Speaker speaker{source.mdd->name, source.dialect};
     auto answer = gate_.offer(message.dtls, cookie_subject(key), [&](Bytes hello_verify_request) {

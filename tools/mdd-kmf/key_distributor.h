@@ -13,6 +13,7 @@
 
 #include "kmf-tunnel/listener.h"
 #include "tools/mdd-kmf/association.h"
+#include "tools/mdd-kmf/handshake_share.h"
 #include "tools/mdd-kmf/memberships.h"
 #include "tools/mdd-kmf/notice.h"
 #include "tools/mdd-kmf/quarantine.h"
@@ -23,7 +24,9 @@
 namespace mdd::kmf {
 
 struct Limits {
-    std::size_t handshakes = 4096;  // at once; more ClientHellos are dropped and counted
+    // At once, and of one MDD no more than are left for the others; more ClientHellos are dropped
+    // and counted.
+    std::size_t handshakes = 4096;
     std::chrono::milliseconds handshake_deadline{30'000};
 };
 
@@ -158,7 +161,7 @@ class KeyDistributor {
     std::map<Key, Entry> entries_;
     std::map<std::pair<tunnel::ConferenceId, dtls::Fingerprint>, Key> live_;
     std::set<std::pair<TimePoint, Key>> timers_;
-    std::set<Key> handshaking_;
+    HandshakeShare handshaking_;
 
     // Of the turn under way.
     std::set<Key> changed_;                              // live, and not kept as they are now

@@ -19,9 +19,9 @@ void KeyDistributor::settle(const Key& key, TimePoint now) {
     }
     if (entry.keyed && live->wants_freeze()) changed_.insert(key);
     if (entry.association.is_handshaking())
-        handshaking_.insert(key);
+        handshaking_.begun(entry.speaker.mdd, key);
     else
-        handshaking_.erase(key);
+        handshaking_.ended(entry.speaker.mdd, key);
     set_timer(key, entry, entry.association.deadline());
     if (entry.association.is_over()) remove(key, entry, now);
 }
@@ -138,7 +138,7 @@ void KeyDistributor::remove(const Key& key, const Entry& entry, TimePoint now) {
         quarantine_.add(key.second, now);
     }
     if (entry.timer) timers_.erase({*entry.timer, key});
-    handshaking_.erase(key);
+    handshaking_.ended(entry.speaker.mdd, key);
     entries_.erase(key);
 }
 

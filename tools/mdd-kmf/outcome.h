@@ -44,7 +44,7 @@ enum class Drop : std::uint8_t {
     no_profiles,           // a first ClientHello without profile list
     stray,                 // for an association that does not exist, and no ClientHello
     bad_hello,             // a ClientHello that could not be answered
-    busy,                  // too many handshakes at once
+    busy,                  // too many handshakes at once, of this MDD or of all
     quarantined,           // for an association that was disconnected a short while ago
     unknown_disconnect,    // of an association that does not exist
     foreign_mdd,           // about another MDD's association

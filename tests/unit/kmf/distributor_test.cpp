@@ -85,6 +85,20 @@ TEST(Admission, DropsHellosBeyondTheLimitOfHandshakes) {
     EXPECT_GE(world.tally()[Drop::busy], 1u);
 }
 
+TEST(Admission, AnMddThatIsFloodedLeavesRoomForTheOthers) {
+    World world({.limits = {.handshakes = 6}, .dialect = tunnel::Dialect::rfc9185});
+    world.loses_to_endpoint = [&](const auto& message) {
+        return message.association != association_id(9) && message.dtls.size() > 100;
+    };
+    for (std::uint8_t tag = 1; tag <= 4; ++tag)
+        world.join(tag, world.alice, {.tls_id = kAliceTlsId});
+    ASSERT_TRUE(world.run_until([&] { return world.tally()[Drop::busy] >= 1; }));
+    EXPECT_EQ(world.tally().handshakes_started, 3u) << "half of all";
+    world.bring_up(TunnelId{2}, world.mdd_two);
+    world.route = TunnelId{2};
+    EXPECT_TRUE(world.run_until_established(world.join(9, world.bob, {.tls_id = kBobTlsId})));
+}
+
 TEST(Rehandshake, OnTheSameAssociationGivesOtherKeys) {
     World world;
     ASSERT_TRUE(world.run_until_established(world.join(1, world.alice)));
