@@ -32,7 +32,8 @@ KeyDistributor::KeyDistributor(Roster roster, EndpointGate& gate, const Limits& 
       hooks_(std::move(hooks)),
       tunnels_(hooks_.send),
       memberships_(hooks_.random),
-      handshaking_(limits_.handshakes) {}
+      handshaking_(limits_.handshakes),
+      join_pace_(limits_.joins, limits_.join_interval) {}
 
 const Mdd* KeyDistributor::tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& peer,
                                      Dialect dialect) {
@@ -284,6 +285,7 @@ std::vector<tunnel::TunnelId> KeyDistributor::review_tunnels() {
 
 std::vector<tunnel::TunnelId> KeyDistributor::reload(Roster roster, TimePoint now, WallTime wall) {
     roster_ = std::move(roster);
+    join_pace_.forget_rested(now);
     std::vector<Key> everybody;
     for (const auto& [key, entry] : entries_) everybody.push_back(key);
     for (const auto& key : everybody) {

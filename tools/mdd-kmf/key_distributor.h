@@ -14,6 +14,7 @@
 #include "kmf-tunnel/listener.h"
 #include "tools/mdd-kmf/association.h"
 #include "tools/mdd-kmf/handshake_share.h"
+#include "tools/mdd-kmf/join_pace.h"
 #include "tools/mdd-kmf/memberships.h"
 #include "tools/mdd-kmf/notice.h"
 #include "tools/mdd-kmf/quarantine.h"
@@ -28,6 +29,9 @@ struct Limits {
     // and counted.
     std::size_t handshakes = 4096;
     std::chrono::milliseconds handshake_deadline{30'000};
+    // Of one endpoint in one conference: so many in a row, and one more in each interval.
+    unsigned joins = 16;
+    std::chrono::milliseconds join_interval{10'000};
 };
 
 // Time that files are stamped with.
@@ -129,6 +133,7 @@ class KeyDistributor {
     void hear(const Key& key, Entry& entry);
     void hear(const Key& key, Entry& entry, const dtls::EktServer::Event& event);
     void welcome(const Key& key, Entry& entry, TimePoint now);
+    void turn_away(const Key& key, Entry& entry, Refusal why);
     void displace(const Key& key, TimePoint now);
     void put_out(const Key& key, TimePoint now);
     void forget_keyed(const Key& key, Entry& entry, bool has_left);
@@ -162,6 +167,7 @@ class KeyDistributor {
     std::map<std::pair<tunnel::ConferenceId, dtls::Fingerprint>, Key> live_;
     std::set<std::pair<TimePoint, Key>> timers_;
     HandshakeShare handshaking_;
+    JoinPace join_pace_;
 
     // Of the turn under way.
     std::set<Key> changed_;                              // live, and not kept as they are now

@@ -23,11 +23,12 @@ enum class Refusal : std::uint8_t {
     disconnected,         // its MDD disconnected it meanwhile
     put_out,              // no longer admitted when it was complete
     takeover_failed,      // its records could not be taken over from OpenSSL
+    too_often,            // the endpoint has joined again and again
 };
-inline constexpr std::array<std::string_view, 11> kRefusalNames{
+inline constexpr std::array<std::string_view, 12> kRefusalNames{
     "no_common_profile", "no_extended_secret", "no_ekt",     "wrong_tls_id", "unknown_certificate",
     "handshake_failed",  "timed_out",          "superseded", "disconnected", "put_out",
-    "takeover_failed",
+    "takeover_failed",   "too_often",
 };
 
 // Why a tunnel message or the datagram in it was not acted on.
