@@ -30,8 +30,8 @@ void require_profiles(const LinkConfig& config) {
         !rfc9185::encode(rfc9185::Announcement{0, config.profiles}))
         throw std::runtime_error("The tunnel \"" + config.name + "\" cannot announce " +
                                  std::to_string(config.profiles.size()) +
-                                 " SRTP profiles: RFC 9185 allows 1 to " +
-                                 std::to_string(rfc9185::kMaxProfiles) + ".");
+                                 " SRTP profiles: it takes 1 to " + std::to_string(kMaxProfiles) +
+                                 ".");
 }
 
 std::shared_ptr<const SecureContext> make_context(const Credentials& credentials, Dialect dialect) {

@@ -18,7 +18,8 @@ enum class WireType : std::uint8_t { empty = 0, supported_profiles = 1, srtp_key
 
 std::optional<DecodeReason> read_profiles(Reader& reader, SupportedProfiles& body) {
     const auto list = reader.take_vector16();
-    if (!list || list->empty() || list->size() % 2 != 0) return DecodeReason::profile_list;
+    if (!list || list->empty() || list->size() % 2 != 0 || list->size() > 2 * kMaxProfiles)
+        return DecodeReason::profile_list;
     for (std::size_t i = 0; i < list->size(); i += 2)
         body.profiles.push_back(srtp::load_be16(list->data() + i));
     const auto mki = reader.take_vector8();
@@ -72,10 +73,9 @@ WireType type_of(const SupportedProfiles&) {
     return WireType::supported_profiles;
 }
 std::optional<std::size_t> size_of(const SupportedProfiles& body) {
-    const std::size_t list_bytes = 2 * body.profiles.size();
-    if (list_bytes == 0 || list_bytes > kMaxVectorBytes || body.mki.size() > 255)
-        return std::nullopt;
-    return 2 + list_bytes + 1 + body.mki.size();
+    const std::size_t count = body.profiles.size();
+    if (count == 0 || count > kMaxProfiles || body.mki.size() > 255) return std::nullopt;
+    return 2 + 2 * count + 1 + body.mki.size();
 }
 void write(Writer& writer, const SupportedProfiles& body) {
     writer.put_u16(2 * body.profiles.size());

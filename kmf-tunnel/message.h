@@ -37,10 +37,14 @@ struct Empty {
     bool operator==(const Empty&) const = default;
 };
 
+// Several times those that there are. The wire has room for 32,767, but with rfc9185 each message
+// brings the list along, and a message of twenty bytes must not cost thousands of times that.
+inline constexpr std::size_t kMaxProfiles = 64;
+
 // MDD to KMF: the SRTP profiles that the MDD can do its hop for, by DTLS-SRTP number, in order of
 // preference.
 struct SupportedProfiles {
-    std::vector<std::uint16_t> profiles;  // 1 to 32,767
+    std::vector<std::uint16_t> profiles;  // 1 to kMaxProfiles
     std::vector<std::uint8_t> mki;        // 0 to 255 bytes; a PERC MDD sends none
 
     bool operator==(const SupportedProfiles&) const = default;

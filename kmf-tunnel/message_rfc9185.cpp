@@ -26,7 +26,7 @@ Decoded read_announcement(Reader reader) {
     Announcement announcement{*version, {}};
     if (*version != 0) return announcement;
     const auto list = reader.take_vector16();
-    if (!list || list->empty() || list->size() % 2 != 0)
+    if (!list || list->empty() || list->size() % 2 != 0 || list->size() > 2 * kMaxProfiles)
         return DecodeError{DecodeReason::profile_list};
     if (!reader.at_end()) return DecodeError{DecodeReason::trailing_bytes};
     for (std::size_t i = 0; i < list->size(); i += 2)

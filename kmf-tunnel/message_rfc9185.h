@@ -15,8 +15,6 @@ inline constexpr std::size_t kHeaderBytes = 3;  // type, length of the body
 inline constexpr std::size_t kMaxBodyBytes = 0xffff;
 // What the body's length leaves for a DTLS message beside an association id and its own length.
 inline constexpr std::size_t kMaxDtlsBytes = kMaxBodyBytes - 16 - 2;
-// Beside version and length in a body; each has two bytes.
-inline constexpr std::size_t kMaxProfiles = (kMaxBodyBytes - 3) / 2;
 
 enum class Type : std::uint8_t {
     supported_profiles = 1,

@@ -118,7 +118,7 @@ class Bed {
             const auto& certificate = place_.endpoints[is_new && i > 0 ? 0 : i];
             conferences.back().endpoints[certificate.certificate_sha256] = {"endpoint", tls_id(i)};
         }
-        return {{{"mdd", place_.mdd_leaf.certificate_sha256, true, {}}}, std::move(conferences)};
+        return {{{"mdd", {place_.mdd_leaf.certificate_sha256}, true, {}}}, std::move(conferences)};
     }
 
     kmf::KeyDistributor::Hooks hooks() {

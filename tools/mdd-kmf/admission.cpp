@@ -37,7 +37,7 @@ std::optional<Refusal> objection(const Conference& conference, tunnel::Dialect d
 
 }  // namespace
 
-bool still_admits(const Roster& roster, const dtls::Fingerprint& mdd, tunnel::Dialect dialect,
+bool still_admits(const Roster& roster, const std::string& mdd, tunnel::Dialect dialect,
                   const Admitted& admitted) {
     const auto* speaker = roster.mdd(mdd);
     const auto* conference = roster.conference(admitted.conference);

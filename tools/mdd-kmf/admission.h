@@ -23,13 +23,13 @@ struct Admitted {
 };
 
 // Whether it would still get in, through this MDD.
-bool still_admits(const Roster& roster, const dtls::Fingerprint& mdd, tunnel::Dialect dialect,
+bool still_admits(const Roster& roster, const std::string& mdd, tunnel::Dialect dialect,
                   const Admitted& admitted);
 
 class Admission {
   public:
     struct Asked {
-        dtls::Fingerprint mdd{};
+        std::string mdd;
         tunnel::Dialect dialect = tunnel::Dialect::dtls_v1;
         // dtls-v1: named in the message. rfc9185: told by tls-id and certificate, and named here
         // only when the association is in a conference already.

@@ -31,17 +31,26 @@ KeyDistributor::KeyDistributor(Roster roster, EndpointGate& gate, const Limits& 
       limits_(limits),
       hooks_(std::move(hooks)),
       tunnels_(hooks_.send),
-      memberships_(hooks_.random) {}
+      memberships_(hooks_.random),
+      handshaking_(limits_.handshakes),
+      join_pace_(limits_.joins, limits_.join_interval) {}
 
 const Mdd* KeyDistributor::tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& peer,
                                      Dialect dialect) {
-    tunnels_.up(tunnel, {peer.certificate_sha256, dialect});
+    return take_in(tunnel, peer.certificate_sha256, dialect);
+}
+
+const Mdd* KeyDistributor::take_in(tunnel::TunnelId tunnel, const dtls::Fingerprint& certificate,
+                                   Dialect dialect) {
+    const auto* mdd = roster_.mdd_with(certificate);
+    tunnels_.up(tunnel, {{mdd ? mdd->name : "", dialect}, certificate});
+    if (mdd == nullptr) return nullptr;
     for (auto& [key, entry] : entries_) {
-        if (!entry.is_unanswered || entry.speaker.mdd != peer.certificate_sha256) continue;
+        if (!entry.is_unanswered || entry.speaker.mdd != mdd->name) continue;
         entry.is_unanswered = false;
         memberships_.hand_again(entry.admitted.conference, entry.admitted.endpoint);
     }
-    return roster_.mdd(peer.certificate_sha256);
+    return mdd;
 }
 
 void KeyDistributor::tunnel_down(tunnel::TunnelId tunnel) {
@@ -54,8 +63,7 @@ void KeyDistributor::receive(tunnel::TunnelId tunnel, const tunnel::Message& mes
     const auto source = source_of(tunnel);
     if (!source) return tally_.count(Drop::mdd_unknown);
     const bool by_id_alone = source->dialect == Dialect::rfc9185;
-    const Key key{by_id_alone ? dtls::Fingerprint{} : source->mdd->fingerprint,
-                  message.association};
+    const Key key{by_id_alone ? "" : source->mdd->name, message.association};
     if (std::holds_alternative<tunnel::Disconnect>(message.body))
         return disconnect_by_mdd(key, *source, now);
     if (by_id_alone && quarantine_.holds(key.second, now)) return tally_.count(Drop::quarantined);
@@ -66,10 +74,7 @@ void KeyDistributor::receive(tunnel::TunnelId tunnel, const tunnel::Message& mes
     if (entry && !admits_speaker(*source, *entry)) return;
     if (!admits_datagram(message)) return;
     if (entry && !is_consistent(*entry, message, source->dialect)) return;
-    if (entry) {
-        entry->tunnel = tunnel;
-        entry->speaker.mdd = source->mdd->fingerprint;
-    }
+    if (entry) entry->tunnel = tunnel;
 
     const auto random = tunnel::client_hello_random(message.dtls);
     if (random && !(entry && entry->association.knows(*random)))
@@ -81,9 +86,9 @@ void KeyDistributor::receive(tunnel::TunnelId tunnel, const tunnel::Message& mes
 
 std::optional<KeyDistributor::Source> KeyDistributor::source_of(tunnel::TunnelId tunnel) {
     const auto* known = tunnels_.find(tunnel);
-    const auto* mdd = known ? roster_.mdd(known->mdd) : nullptr;
+    const auto* mdd = known ? roster_.mdd(known->speaker.mdd) : nullptr;
     if (mdd == nullptr) return std::nullopt;
-    return Source{tunnel, mdd, known->dialect};
+    return Source{tunnel, mdd, known->speaker.dialect};
 }
 
 bool KeyDistributor::admits_conference(const Source& source, const tunnel::Message& message) {
@@ -96,16 +101,11 @@ bool KeyDistributor::admits_conference(const Source& source, const tunnel::Messa
     return false;
 }
 
-// rfc9185: any tunnel of an MDD that may serve the conference; while it is not known yet, only the
-// MDD that began.
+// rfc9185: any tunnel will do, but of the MDD that began: the id of another's association is no
+// right to it.
 bool KeyDistributor::admits_speaker(const Source& source, const Entry& entry) {
-    if (entry.speaker.mdd == source.mdd->fingerprint) return true;
-    if (!entry.keyed)
-        tally_.count(Drop::foreign_mdd);
-    else if (!source.mdd->serves(entry.admitted.conference))
-        tally_.count(Drop::conference_forbidden);
-    else
-        return true;
+    if (entry.speaker.mdd == source.mdd->name) return true;
+    tally_.count(Drop::foreign_mdd);
     return false;
 }
 
@@ -148,9 +148,9 @@ void KeyDistributor::first_contact(const Key& key, const Source& source,
     const auto existing = entries_.find(key);
     const auto* profiles = profiles_in(message);
     if (!profiles && existing == entries_.end()) return tally_.count(Drop::no_profiles);
-    if (handshaking_.size() >= limits_.handshakes) return tally_.count(Drop::busy);
+    if (!handshaking_.has_room(source.mdd->name)) return tally_.count(Drop::busy);
 
-    const TunnelBook::Tunnel speaker{source.mdd->fingerprint, source.dialect};
+    const TunnelBook::Speaker speaker{source.mdd->name, source.dialect};
     auto answer = gate_.offer(message.dtls, cookie_subject(key), [&](Bytes hello_verify_request) {
         tunnels_.send(speaker, source.tunnel,
                       {message.association,
@@ -163,7 +163,6 @@ void KeyDistributor::first_contact(const Key& key, const Source& source,
     } else if (auto* accepted = std::get_if<std::unique_ptr<EndpointSsl>>(&answer)) {
         auto& entry = entries_[key];
         entry.speaker = speaker;
-        entry.mdd_name = source.mdd->name;
         entry.tunnel = source.tunnel;
         if (!entry.keyed) entry.conference = message.conference;
         if (profiles) entry.profiles = *profiles;
@@ -196,12 +195,11 @@ Connection::Out KeyDistributor::out_of(const Key& key, Entry& entry) {
     };
 }
 
-// Only the MDD that speaks for an association can end it: the id of another's is no right.
 void KeyDistributor::disconnect_by_mdd(const Key& key, const Source& source, TimePoint now) {
     const auto found = entries_.find(key);
     if (found == entries_.end()) return tally_.count(Drop::unknown_disconnect);
     auto& entry = found->second;
-    if (entry.speaker.mdd != source.mdd->fingerprint) return tally_.count(Drop::foreign_mdd);
+    if (!admits_speaker(source, entry)) return;
     entry.tunnel = source.tunnel;
     if (entry.keyed) {
         ++tally_.disconnected;
@@ -256,7 +254,7 @@ void KeyDistributor::transmit(const Key& key, const Entry& entry, Bytes datagram
 Notice KeyDistributor::notice(Notice::Kind kind, const Key& key, const Entry& entry) const {
     Notice made;
     made.kind = kind;
-    made.mdd = entry.mdd_name;
+    made.mdd = entry.speaker.mdd;
     made.association = key.second;
     made.conference = entry.conference;
     made.endpoint = entry.name;
@@ -271,15 +269,29 @@ Tally KeyDistributor::tally() const {
     return tally;
 }
 
+// Nobody's so far may have become somebody's; another's than before has to come back as what it is.
+std::vector<tunnel::TunnelId> KeyDistributor::review_tunnels() {
+    std::vector<tunnel::TunnelId> to_close;
+    const auto all = tunnels_.all();
+    for (const auto& [id, tunnel] : all) {
+        const auto* mdd = roster_.mdd_with(tunnel.certificate);
+        if (mdd && tunnel.speaker.mdd.empty())
+            take_in(id, tunnel.certificate, tunnel.speaker.dialect);
+        else if (!mdd || mdd->name != tunnel.speaker.mdd)
+            to_close.push_back(id);
+    }
+    return to_close;
+}
+
 std::vector<tunnel::TunnelId> KeyDistributor::reload(Roster roster, TimePoint now, WallTime wall) {
     roster_ = std::move(roster);
+    join_pace_.forget_rested(now);
     std::vector<Key> everybody;
     for (const auto& [key, entry] : entries_) everybody.push_back(key);
     for (const auto& key : everybody) {
         auto& entry = entries_.at(key);
-        const auto* mdd = roster_.mdd(entry.speaker.mdd);
         // Other handshakes are judged by the new roster as they go on.
-        if (mdd == nullptr) entry.association.abandon(Refusal::put_out);
+        if (roster_.mdd(entry.speaker.mdd) == nullptr) entry.association.abandon(Refusal::put_out);
         if (entry.keyed &&
             !still_admits(roster_, entry.speaker.mdd, entry.speaker.dialect, entry.admitted))
             put_out(key, now);
@@ -288,10 +300,8 @@ std::vector<tunnel::TunnelId> KeyDistributor::reload(Roster roster, TimePoint no
     }
     std::vector<tunnel::ConferenceId> forgotten = memberships_.adopt(roster_);
     keep_changes(forgotten, now, wall);
+    auto to_close = review_tunnels();
     finish_turn(now, wall);
-    std::vector<tunnel::TunnelId> to_close;
-    for (const auto& [id, tunnel] : tunnels_.all())
-        if (!roster_.mdd(tunnel.mdd)) to_close.push_back(id);
     return to_close;
 }
 

@@ -13,6 +13,8 @@
 
 #include "kmf-tunnel/listener.h"
 #include "tools/mdd-kmf/association.h"
+#include "tools/mdd-kmf/handshake_share.h"
+#include "tools/mdd-kmf/join_pace.h"
 #include "tools/mdd-kmf/memberships.h"
 #include "tools/mdd-kmf/notice.h"
 #include "tools/mdd-kmf/quarantine.h"
@@ -23,8 +25,13 @@
 namespace mdd::kmf {
 
 struct Limits {
-    std::size_t handshakes = 4096;  // at once; more ClientHellos are dropped and counted
+    // At once, and of one MDD no more than are left for the others; more ClientHellos are dropped
+    // and counted.
+    std::size_t handshakes = 4096;
     std::chrono::milliseconds handshake_deadline{30'000};
+    // Of one endpoint in one conference: so many in a row, and one more in each interval.
+    unsigned joins = 16;
+    std::chrono::milliseconds join_interval{10'000};
 };
 
 // Time that files are stamped with.
@@ -70,7 +77,8 @@ class KeyDistributor {
     std::optional<TimePoint> deadline() const;
 
     // Who may do what from now on. Associations that are no longer admitted are put out before it
-    // returns. The tunnels of MDDs that are no longer listed are returned: close them.
+    // returns. The tunnels whose certificates are no longer those of their MDDs are returned: close
+    // them.
     std::vector<tunnel::TunnelId> reload(Roster roster, TimePoint now, WallTime wall);
 
     Tally tally() const;
@@ -86,14 +94,13 @@ class KeyDistributor {
 
     struct Entry {
         Association association;
-        TunnelBook::Tunnel speaker;           // whose MDD speaks for it, and how
+        TunnelBook::Speaker speaker;          // for it
         tunnel::TunnelId tunnel{};            // that it used last for it
         tunnel::ConferenceId conference;      // dtls-v1: named; rfc9185: zero until keyed
         std::vector<std::uint16_t> profiles;  // the MDD's
         const Connection* keyed = nullptr;    // whose completion has been seen to
         Admitted admitted;                    // of `keyed`
         std::string name;                     // the endpoint's, likewise
-        std::string mdd_name;
         std::optional<TimePoint> timer;
         bool is_unanswered = false;  // it has not acknowledged the EKT key
     };
@@ -106,6 +113,9 @@ class KeyDistributor {
     };
 
     std::optional<Source> source_of(tunnel::TunnelId tunnel);
+    const Mdd* take_in(tunnel::TunnelId tunnel, const dtls::Fingerprint& certificate,
+                       tunnel::Dialect dialect);
+    std::vector<tunnel::TunnelId> review_tunnels();
     bool admits_conference(const Source& source, const tunnel::Message& message);
     bool admits_speaker(const Source& source, const Entry& entry);
     bool admits_datagram(const tunnel::Message& message);
@@ -123,6 +133,7 @@ class KeyDistributor {
     void hear(const Key& key, Entry& entry);
     void hear(const Key& key, Entry& entry, const dtls::EktServer::Event& event);
     void welcome(const Key& key, Entry& entry, TimePoint now);
+    void turn_away(const Key& key, Entry& entry, Refusal why);
     void displace(const Key& key, TimePoint now);
     void put_out(const Key& key, TimePoint now);
     void forget_keyed(const Key& key, Entry& entry, bool has_left);
@@ -155,7 +166,8 @@ class KeyDistributor {
     std::map<Key, Entry> entries_;
     std::map<std::pair<tunnel::ConferenceId, dtls::Fingerprint>, Key> live_;
     std::set<std::pair<TimePoint, Key>> timers_;
-    std::set<Key> handshaking_;
+    HandshakeShare handshaking_;
+    JoinPace join_pace_;
 
     // Of the turn under way.
     std::set<Key> changed_;                              // live, and not kept as they are now

@@ -19,9 +19,9 @@ void KeyDistributor::settle(const Key& key, TimePoint now) {
     }
     if (entry.keyed && live->wants_freeze()) changed_.insert(key);
     if (entry.association.is_handshaking())
-        handshaking_.insert(key);
+        handshaking_.begun(entry.speaker.mdd, key);
     else
-        handshaking_.erase(key);
+        handshaking_.ended(entry.speaker.mdd, key);
     set_timer(key, entry, entry.association.deadline());
     if (entry.association.is_over()) remove(key, entry, now);
 }
@@ -84,14 +84,11 @@ void KeyDistributor::welcome(const Key& key, Entry& entry, TimePoint now) {
     const auto* conference = roster_.conference(entry.conference);
     const auto* endpoint = conference ? conference->endpoint(entry.admitted.endpoint) : nullptr;
     entry.name = endpoint ? endpoint->id : "";
-    if (!still_admits(roster_, entry.speaker.mdd, entry.speaker.dialect, entry.admitted)) {
-        // The roster has changed since its certificate was judged. Nothing has been sent yet.
-        tally_.count(Refusal::put_out);
-        auto refused = notice(Notice::Kind::refused, key, entry);
-        refused.refusal = Refusal::put_out;
-        hooks_.notify(refused);
-        return entry.association.drop_live();
-    }
+    // The roster may have changed since its certificate was judged.
+    if (!still_admits(roster_, entry.speaker.mdd, entry.speaker.dialect, entry.admitted))
+        return turn_away(key, entry, Refusal::put_out);
+    if (!join_pace_.admit({entry.conference, entry.admitted.endpoint}, now))
+        return turn_away(key, entry, Refusal::too_often);
     entry.keyed = live;
     changed_.insert(key);
     const auto [place, is_only] =
@@ -99,6 +96,18 @@ void KeyDistributor::welcome(const Key& key, Entry& entry, TimePoint now) {
     if (!is_only) displace(std::exchange(place->second, key), now);
     if (entry.admitted.has_ekt) memberships_.join(*conference, entry.admitted.endpoint);
     hooks_.notify(notice(Notice::Kind::keyed, key, entry));
+}
+
+// Nothing has been sent yet. If its older connection on this association has made it a member, that
+// is over.
+void KeyDistributor::turn_away(const Key& key, Entry& entry, Refusal why) {
+    tally_.count(why);
+    auto refused = notice(Notice::Kind::refused, key, entry);
+    refused.refusal = why;
+    hooks_.notify(refused);
+    entry.association.drop_live();
+    if (!live_.contains({entry.conference, entry.admitted.endpoint}))
+        memberships_.leave(entry.conference, entry.admitted.endpoint);
 }
 
 // The endpoint stays a member, on its newer association.
@@ -138,7 +147,7 @@ void KeyDistributor::remove(const Key& key, const Entry& entry, TimePoint now) {
         quarantine_.add(key.second, now);
     }
     if (entry.timer) timers_.erase({*entry.timer, key});
-    handshaking_.erase(key);
+    handshaking_.ended(entry.speaker.mdd, key);
     entries_.erase(key);
 }
 

@@ -127,8 +127,8 @@ void KeyDistributor::restore_keys(const tunnel::ConferenceId& id, SavedKeys save
 }
 
 void KeyDistributor::restore_association(const Key& key, SavedAssociation saved, TimePoint now) {
-    const bool by_id_alone = key.first == dtls::Fingerprint{};
-    const TunnelBook::Tunnel speaker{
+    const bool by_id_alone = key.first.empty();
+    const TunnelBook::Speaker speaker{
         saved.mdd, by_id_alone ? tunnel::Dialect::rfc9185 : tunnel::Dialect::dtls_v1};
     const auto* conference = roster_.conference(saved.admitted.conference);
     if (conference && saved.admitted.has_ekt)
@@ -139,9 +139,7 @@ void KeyDistributor::restore_association(const Key& key, SavedAssociation saved,
     entry.profiles = std::move(saved.profiles);
     entry.admitted = saved.admitted;
     entry.conference = saved.admitted.conference;
-    const auto* mdd = roster_.mdd(saved.mdd);
     const auto* endpoint = conference ? conference->endpoint(saved.admitted.endpoint) : nullptr;
-    entry.mdd_name = mdd ? mdd->name : "";
     entry.name = endpoint ? endpoint->id : "";
     auto connection = Connection::restore(saved.connection.bytes(), std::move(saved.admitted), now,
                                           tally_, out_of(key, entry));

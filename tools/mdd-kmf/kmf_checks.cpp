@@ -31,6 +31,24 @@ void report_repeats(const std::vector<Row>& rows, const std::string& list, const
     }
 }
 
+// A certificate tells one MDD.
+void check_certificates_of_mdds(const KmfFile& file, Reader& reader) {
+    std::map<config::Sha256, std::string> seen;
+    for (std::size_t i = 0; i < file.mdds.size(); ++i) {
+        const auto list = fmt::format("mdd[{}].fingerprints_sha256", i);
+        if (!reader.sound(list)) continue;
+        for (std::size_t j = 0; j < file.mdds[i].fingerprints.size(); ++j) {
+            const auto path = fmt::format("{}[{}]", list, j);
+            const auto [first, is_new] = seen.emplace(file.mdds[i].fingerprints[j], path);
+            if (!is_new)
+                reader.error(reader.place_of(path),
+                             {"MDD fingerprint is used twice",
+                              fmt::format("first used at {}", reader.describe(first->second)),
+                              "give each MDD certificates of its own, and list each once"});
+        }
+    }
+}
+
 void check_profile(const KmfFile& file, const ConferenceRow& conference, const std::string& path,
                    Reader& reader) {
     if (!reader.sound(path) || !reader.sound("profiles")) return;
@@ -168,9 +186,7 @@ void check_across(const KmfFile& file, Reader& reader) {
     check_state(file, reader);
     report_repeats(
         file.mdds, "mdd", "name", "MDD name", [](const auto& row) { return row.name; }, reader);
-    report_repeats(
-        file.mdds, "mdd", "fingerprint_sha256", "MDD fingerprint",
-        [](const auto& row) { return row.fingerprint; }, reader);
+    check_certificates_of_mdds(file, reader);
     report_repeats(
         file.conferences, "conference", "id", "conference id",
         [](const auto& row) { return row.id; }, reader);

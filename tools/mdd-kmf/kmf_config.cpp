@@ -15,7 +15,7 @@ std::string dotted(std::uint32_t address) {
 }
 
 Mdd mdd_of(const MddRow& row) {
-    Mdd mdd{row.name, row.fingerprint, false, {}};
+    Mdd mdd{row.name, row.fingerprints, false, {}};
     for (const auto& word : row.conferences) {
         if (word == "*") mdd.all_conferences = true;
         if (const auto id = tunnel::parse_conference_id(word)) mdd.conferences.insert(*id);

@@ -22,7 +22,7 @@ struct EndpointTlsRow {
 };
 struct MddRow {
     std::string name;
-    config::Sha256 fingerprint{};
+    std::vector<config::Sha256> fingerprints;
     std::vector<std::string> conferences;
 };
 struct EndpointRow {

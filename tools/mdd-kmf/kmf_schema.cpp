@@ -100,9 +100,13 @@ Schema<AuditRow> audit_rows() {
 
 Schema<MddRow> mdd_rows() {
     Schema<MddRow> rows;
-    rows.key("name", &MddRow::name, name(), required, Reload::live, "Name in logs.");
-    rows.key("fingerprint_sha256", &MddRow::fingerprint, sha256(), required, Reload::live,
-             "SHA-256 of the MDD's certificate, which must also be signed under tunnel_tls.ca.");
+    rows.key("name", &MddRow::name, name(), required, Reload::live,
+             "Who it is, whatever its certificate; another name is another MDD, and the endpoints "
+             "of the old one are put out.");
+    rows.key("fingerprints_sha256", &MddRow::fingerprints, list_of(sha256(), 1, 8), required,
+             Reload::live,
+             "SHA-256 of each certificate that it may show, which must also be signed under "
+             "tunnel_tls.ca: the current one, and the next one before the MDD takes it into use.");
     rows.key("conferences", &MddRow::conferences, list_of(text(64)), std::vector<std::string>{"*"},
              Reload::live, "Ids of the conferences that it may serve; \"*\" stands for all.");
     return rows;

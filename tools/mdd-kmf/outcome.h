@@ -23,11 +23,12 @@ enum class Refusal : std::uint8_t {
     disconnected,         // its MDD disconnected it meanwhile
     put_out,              // no longer admitted when it was complete
     takeover_failed,      // its records could not be taken over from OpenSSL
+    too_often,            // the endpoint has joined again and again
 };
-inline constexpr std::array<std::string_view, 11> kRefusalNames{
+inline constexpr std::array<std::string_view, 12> kRefusalNames{
     "no_common_profile", "no_extended_secret", "no_ekt",     "wrong_tls_id", "unknown_certificate",
     "handshake_failed",  "timed_out",          "superseded", "disconnected", "put_out",
-    "takeover_failed",
+    "takeover_failed",   "too_often",
 };
 
 // Why a tunnel message or the datagram in it was not acted on.
@@ -36,7 +37,7 @@ enum class Drop : std::uint8_t {
     malformed,             // not DTLS records
     unprotected_alert,     // could be anybody's
     unprotected_type,      // could be anybody's
-    mdd_unknown,           // the MDD's certificate is not configured
+    mdd_unknown,           // no MDD is configured with its certificate
     conference_unknown,    // no such conference
     conference_forbidden,  // this MDD may not serve it
     conference_changed,    // an association moved to another conference
@@ -44,10 +45,10 @@ enum class Drop : std::uint8_t {
     no_profiles,           // a first ClientHello without profile list
     stray,                 // for an association that does not exist, and no ClientHello
     bad_hello,             // a ClientHello that could not be answered
-    busy,                  // too many handshakes at once
+    busy,                  // too many handshakes at once, of this MDD or of all
     quarantined,           // for an association that was disconnected a short while ago
     unknown_disconnect,    // of an association that does not exist
-    foreign_mdd,           // about an association that another MDD speaks for
+    foreign_mdd,           // about another MDD's association
 };
 inline constexpr std::array<std::string_view, 16> kDropNames{
     "empty",

@@ -13,9 +13,11 @@ std::string Conference::own_tls_id() const {
 }
 
 Roster::Roster(std::vector<Mdd> mdds, std::vector<Conference> conferences) {
-    for (auto& mdd : mdds) mdds_.emplace(mdd.fingerprint, std::move(mdd));
+    for (auto& mdd : mdds) mdds_.try_emplace(mdd.name, std::move(mdd));
     for (auto& conference : conferences) conferences_.emplace(conference.id, std::move(conference));
     // Map nodes keep their place when the roster moves.
+    for (const auto& [name, mdd] : mdds_)
+        for (const auto& certificate : mdd.certificates) by_certificate_.emplace(certificate, &mdd);
     for (const auto& [id, conference] : conferences_) {
         if (!conference.require_tls_id) open_.push_back(&conference);
         for (const auto& [fingerprint, endpoint] : conference.endpoints)

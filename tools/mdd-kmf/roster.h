@@ -42,9 +42,10 @@ struct Conference {
     std::string own_tls_id() const;
 };
 
+// Its name is who it is; its certificates, one or several at a time, are how it shows that.
 struct Mdd {
     std::string name;
-    dtls::Fingerprint fingerprint{};
+    std::vector<dtls::Fingerprint> certificates;
     bool all_conferences = false;
     std::set<tunnel::ConferenceId> conferences;  // beside all_conferences
 
@@ -55,14 +56,18 @@ struct Mdd {
 
 class Roster {
   public:
-    // Of entries with the same id, fingerprint or tls-id the first counts; the configuration
+    // Of entries with the same name, id, certificate or tls-id the first counts; the configuration
     // refuses such files.
     Roster(std::vector<Mdd> mdds, std::vector<Conference> conferences);
 
     // nullptr when there is none. Valid as long as the roster.
-    const Mdd* mdd(const dtls::Fingerprint& fingerprint) const {
-        const auto found = mdds_.find(fingerprint);
+    const Mdd* mdd(const std::string& name) const {
+        const auto found = mdds_.find(name);
         return found == mdds_.end() ? nullptr : &found->second;
+    }
+    const Mdd* mdd_with(const dtls::Fingerprint& certificate) const {
+        const auto found = by_certificate_.find(certificate);
+        return found == by_certificate_.end() ? nullptr : found->second;
     }
     const Conference* conference(const tunnel::ConferenceId& id) const {
         const auto found = conferences_.find(id);
@@ -74,7 +79,8 @@ class Roster {
     const std::vector<const Conference*>& open_conferences() const { return open_; }
 
   private:
-    std::map<dtls::Fingerprint, Mdd> mdds_;
+    std::map<std::string, Mdd> mdds_;
+    std::map<dtls::Fingerprint, const Mdd*> by_certificate_;
     std::map<tunnel::ConferenceId, Conference> conferences_;
     std::map<std::string, const Conference*> by_tls_id_;
     std::vector<const Conference*> open_;

@@ -135,8 +135,9 @@ void Service::reload(const KmfConfig& config) {
     for (const auto tunnel : to_close) {
         listener_.close(tunnel);
         distributor_.tunnel_down(tunnel);
-        spdlog::info("tunnel {} closed: its MDD is no longer listed", number(tunnel));
-        audit("tunnel_down", {{"tunnel", number(tunnel)}, {"reason", "mdd_not_listed"}});
+        spdlog::info("tunnel {} closed: its certificate is no longer that of its MDD",
+                     number(tunnel));
+        audit("tunnel_down", {{"tunnel", number(tunnel)}, {"reason", "not_listed"}});
     }
     arm_timer();
     spdlog::info("reloaded: mdds={} conferences={}", config.mdds.size(), config.conferences.size());
@@ -173,7 +174,7 @@ void Service::on_tunnel_up(tunnel::TunnelId tunnel, const tunnel::PeerIdentity& 
         return spdlog::info("tunnel {} up: mdd={} dialect={}", number(tunnel), mdd->name,
                             tunnel::to_string(dialect));
     spdlog::warn(
-        "tunnel {} up, but no [[mdd]] has its certificate; its messages are dropped. "
+        "tunnel {} up, but no [[mdd]] lists its certificate; its messages are dropped. "
         "subject=\"{}\" "
         "fingerprint_sha256={}",
         number(tunnel), peer.common_name, tunnel::to_hex(peer.certificate_sha256));

@@ -37,8 +37,8 @@ class Service : private tunnel::ListenerEvents {
     void start();
     // close_notify to the MDDs. Endpoints hear nothing: their media goes on.
     void stop();
-    // Takes over what may change while it runs; tunnels stay, but those of MDDs that are no longer
-    // listed. Precondition: check_secrets(config) has passed.
+    // Takes over what may change while it runs; tunnels stay, but those whose certificates are no
+    // longer listed. Precondition: check_secrets(config) has passed.
     void reload(const KmfConfig& config);
     // The new configuration is not used; `why` is for the audit.
     void refuse_reload(const std::string& why);

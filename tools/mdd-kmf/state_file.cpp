@@ -26,7 +26,7 @@ namespace {
 using srtp::Bytes;
 using std::filesystem::path;
 
-constexpr std::string_view kMagic = "mdd-kmf-state 1\n";
+constexpr std::string_view kMagic = "mdd-kmf-state 2\n";
 constexpr std::size_t kHeaderBytes = FrameSeal::kHeaderBytes;
 constexpr std::size_t kFrameHeaderBytes = FrameSeal::kFrameHeaderBytes;
 constexpr std::size_t kGrowthBytes = 4 << 20;
@@ -77,7 +77,7 @@ Header new_header() {
 std::vector<tunnel::SecretBytes> frames_in(Bytes bytes, const srtp::Secret<32>& key,
                                            const path& file) {
     if (bytes.size() < kHeaderBytes || std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0)
-        refuse(file, "it is not a state of mdd-kmf; move it away to start without one");
+        refuse(file, "it is not a state of this mdd-kmf; move it away to start without one");
     Header header;
     std::memcpy(header.data(), bytes.data(), kHeaderBytes);
     const FrameSeal seal(key, header);

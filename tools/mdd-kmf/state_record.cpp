@@ -60,6 +60,10 @@ class ByteReader {
         return value;
     }
     Bytes block() { return bytes(number<std::uint32_t>()); }
+    std::string text() {
+        const auto some = block();
+        return {some.begin(), some.end()};
+    }
     template <std::size_t N>
     void fill(std::array<std::uint8_t, N>& into) {
         const auto some = bytes(N);
@@ -80,11 +84,11 @@ Bytes as_bytes(const std::string& text) {
 
 void write(Writer& out, const AssociationChange& change) {
     out.number(static_cast<std::uint8_t>(change.now ? Tag::association : Tag::association_gone));
-    out.bytes(change.key.first);
+    out.block(as_bytes(change.key.first));
     out.bytes(change.key.second.bytes);
     if (!change.now) return;
     const auto& [mdd, profiles, admitted, connection] = *change.now;
-    out.bytes(mdd);
+    out.block(as_bytes(mdd));
     out.number(static_cast<std::uint16_t>(profiles.size()));
     for (const auto profile : profiles) out.number(profile);
     out.bytes(admitted.conference.bytes);
@@ -118,7 +122,7 @@ void write_all(Writer& out, const StateChanges& changes) {
 
 SavedAssociation read_association(ByteReader& in) {
     SavedAssociation saved;
-    in.fill(saved.mdd);
+    saved.mdd = in.text();
     const auto profiles = in.number<std::uint16_t>();
     for (unsigned i = 0; i < profiles && in.ok(); ++i)
         saved.profiles.push_back(in.number<std::uint16_t>());
@@ -130,8 +134,7 @@ SavedAssociation read_association(ByteReader& in) {
     else
         in.fail();
     saved.admitted.has_ekt = in.number<std::uint8_t>() != 0;
-    const auto tls_id = in.block();
-    if (!tls_id.empty()) saved.admitted.tls_id.emplace(tls_id.begin(), tls_id.end());
+    if (auto tls_id = in.text(); !tls_id.empty()) saved.admitted.tls_id = std::move(tls_id);
     saved.connection = tunnel::SecretBytes(in.block());
     return saved;
 }
@@ -174,7 +177,7 @@ std::optional<StateChanges> decode_changes(Bytes bytes) {
         const auto tag = static_cast<Tag>(in.number<std::uint8_t>());
         if (tag == Tag::association || tag == Tag::association_gone) {
             AssociationChange change;
-            in.fill(change.key.first);
+            change.key.first = in.text();
             in.fill(change.key.second.bytes);
             if (tag == Tag::association) change.now = read_association(in);
             changes.emplace_back(std::move(change));

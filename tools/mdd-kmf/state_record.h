@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -15,12 +16,12 @@
 
 namespace mdd::kmf {
 
-// An association's name at the KMF. dtls-v1: the MDD's certificate and its id. rfc9185: the id
-// alone; the certificate is zero.
-using AssociationKey = std::pair<dtls::Fingerprint, tunnel::AssociationId>;
+// An association's name at the KMF. dtls-v1: the MDD's name and its id. rfc9185: the id alone; the
+// name is empty.
+using AssociationKey = std::pair<std::string, tunnel::AssociationId>;
 
 struct SavedAssociation {
-    dtls::Fingerprint mdd{};  // that spoke for it last
+    std::string mdd;  // that speaks for it
     std::vector<std::uint16_t> profiles;
     Admitted admitted;
     tunnel::SecretBytes connection;  // Connection::freeze()

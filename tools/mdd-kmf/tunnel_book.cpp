@@ -7,10 +7,11 @@ namespace mdd::kmf {
 
 void TunnelBook::up(tunnel::TunnelId id, const Tunnel& tunnel) {
     tunnels_[id] = tunnel;
-    if (tunnel.dialect != tunnel::Dialect::rfc9185) return;
-    const auto owed = owed_.extract(tunnel.mdd);
+    const auto& [mdd, dialect] = tunnel.speaker;
+    if (dialect != tunnel::Dialect::rfc9185) return;
+    const auto owed = owed_.extract(mdd);
     if (owed.empty()) return;
-    for (const auto& association : owed.mapped()) disconnect(tunnel.mdd, id, association);
+    for (const auto& association : owed.mapped()) disconnect(mdd, id, association);
 }
 
 const TunnelBook::Tunnel* TunnelBook::find(tunnel::TunnelId id) const {
@@ -18,30 +19,22 @@ const TunnelBook::Tunnel* TunnelBook::find(tunnel::TunnelId id) const {
     return found == tunnels_.end() ? nullptr : &found->second;
 }
 
-std::vector<tunnel::TunnelId> TunnelBook::of(const dtls::Fingerprint& mdd) const {
-    std::vector<tunnel::TunnelId> found;
-    for (const auto& [id, tunnel] : tunnels_)
-        if (tunnel.mdd == mdd) found.push_back(id);
-    return found;
-}
-
-std::optional<tunnel::TunnelId> TunnelBook::route(const Tunnel& to, tunnel::TunnelId last) const {
+std::optional<tunnel::TunnelId> TunnelBook::route(const Speaker& to, tunnel::TunnelId last) const {
     if (tunnels_.contains(last)) return last;
-    const auto newest = std::find_if(tunnels_.rbegin(), tunnels_.rend(), [&](const auto& up) {
-        return up.second.mdd == to.mdd && up.second.dialect == to.dialect;
-    });
+    const auto newest = std::find_if(tunnels_.rbegin(), tunnels_.rend(),
+                                     [&](const auto& up) { return up.second.speaker == to; });
     if (newest == tunnels_.rend()) return std::nullopt;
     return newest->first;
 }
 
-bool TunnelBook::send(const Tunnel& to, tunnel::TunnelId last, const tunnel::Message& message) {
+bool TunnelBook::send(const Speaker& to, tunnel::TunnelId last, const tunnel::Message& message) {
     const auto by = route(to, last);
     const bool is_sent = by && send_(*by, message);
     ++(is_sent ? sent_ : unsent_);
     return is_sent;
 }
 
-void TunnelBook::disconnect(const dtls::Fingerprint& mdd, tunnel::TunnelId last,
+void TunnelBook::disconnect(const std::string& mdd, tunnel::TunnelId last,
                             const tunnel::AssociationId& association) {
     const tunnel::Message message{association, {}, tunnel::Disconnect{}, {}};
     const auto by = route({mdd, tunnel::Dialect::rfc9185}, last);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "kmf-tunnel/listener.h"
@@ -14,9 +15,16 @@ namespace mdd::kmf {
 
 class TunnelBook {
   public:
-    struct Tunnel {
-        dtls::Fingerprint mdd{};
+    // An MDD, by its name, and how it speaks.
+    struct Speaker {
+        std::string mdd;  // empty: not configured
         tunnel::Dialect dialect = tunnel::Dialect::dtls_v1;
+
+        bool operator==(const Speaker&) const = default;
+    };
+    struct Tunnel {
+        Speaker speaker;
+        dtls::Fingerprint certificate{};
     };
     // False: that tunnel is not up.
     using Send = std::function<bool(tunnel::TunnelId, const tunnel::Message&)>;
@@ -29,13 +37,12 @@ class TunnelBook {
 
     // nullptr: not up.
     const Tunnel* find(tunnel::TunnelId id) const;
-    std::vector<tunnel::TunnelId> of(const dtls::Fingerprint& mdd) const;
     const std::map<tunnel::TunnelId, Tunnel>& all() const { return tunnels_; }
 
     // `last` while it is up, else the newest of the same MDD and dialect, else nothing is sent.
-    bool send(const Tunnel& to, tunnel::TunnelId last, const tunnel::Message& message);
+    bool send(const Speaker& to, tunnel::TunnelId last, const tunnel::Message& message);
     // rfc9185: tells the MDD that an association is over; kept for its next tunnel when none is up.
-    void disconnect(const dtls::Fingerprint& mdd, tunnel::TunnelId last,
+    void disconnect(const std::string& mdd, tunnel::TunnelId last,
                     const tunnel::AssociationId& association);
 
     std::uint64_t sent() const { return sent_; }
@@ -45,11 +52,11 @@ class TunnelBook {
   private:
     static constexpr std::size_t kOwedOfOneMdd = 65'536;
 
-    std::optional<tunnel::TunnelId> route(const Tunnel& to, tunnel::TunnelId last) const;
+    std::optional<tunnel::TunnelId> route(const Speaker& to, tunnel::TunnelId last) const;
 
     Send send_;
     std::map<tunnel::TunnelId, Tunnel> tunnels_;  // the highest id is the newest
-    std::map<dtls::Fingerprint, std::vector<tunnel::AssociationId>> owed_;
+    std::map<std::string, std::vector<tunnel::AssociationId>> owed_;
     std::uint64_t sent_ = 0;
     std::uint64_t unsent_ = 0;
     std::uint64_t disconnects_ = 0;

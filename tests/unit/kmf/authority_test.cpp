@@ -150,7 +150,7 @@ TEST(Reload, TakesInAnMddWhoseTunnelWasThereBefore) {
     world.run_for(60ms);
     EXPECT_GE(world.tally()[Drop::mdd_unknown], 1u);
     world.reload([&](auto& mdds, auto&) {
-        mdds.push_back({"mdd-3", world.mallory.certificate_sha256, true, {}});
+        mdds.push_back({"mdd-3", {world.mallory.certificate_sha256}, true, {}});
     });
     ASSERT_TRUE(world.run_until_established(world.client(1)));
 }

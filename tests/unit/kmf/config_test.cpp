@@ -29,7 +29,7 @@ key = "endpoint.key"
 )";
 }
 std::string mdd(const std::string& more = {}) {
-    return "[[mdd]]\nname = \"mdd-1\"\nfingerprint_sha256 = \"" + kFingerprintA + "\"\n" + more;
+    return "[[mdd]]\nname = \"mdd-1\"\nfingerprints_sha256 = [\"" + kFingerprintA + "\"]\n" + more;
 }
 std::string conference(const std::string& more = {}) {
     return "[[conference]]\nid = \"" + kId + "\"\n" + more;
@@ -267,8 +267,9 @@ TEST(KmfConfig, TellsWhatAReloadCanChange) {
     for (const auto* key :
          {"listen", "protocols", "state.file", "state.key_file", "state.standby", "audit.file"})
         EXPECT_EQ(classes.at(key), config::Reload::start) << key;
-    for (const auto* key : {"profiles", "tunnel_tls.cert", "tunnel_tls.ca", "endpoint_tls.key",
-                            "mdd.conferences", "conference.rekey", "conference.ekt_ttl"})
+    for (const auto* key :
+         {"profiles", "tunnel_tls.cert", "tunnel_tls.ca", "endpoint_tls.key", "mdd.conferences",
+          "mdd.fingerprints_sha256", "conference.rekey", "conference.ekt_ttl"})
         EXPECT_EQ(classes.at(key), config::Reload::live) << key;
 }
 
@@ -308,6 +309,32 @@ TEST(KmfConfig, FindsWhatIsUsedTwice) {
         EXPECT_NE(printed.find(std::string(noun) + " is used twice"), std::string::npos) << printed;
 }
 
+TEST(KmfConfig, AnMddHasSeveralCertificatesAndEachIsOneMdds) {
+    const auto with = [](const std::string& name, const std::string& list) {
+        return "[[mdd]]\nname = \"" + name + "\"\nfingerprints_sha256 = [" + list + "]\n";
+    };
+    const auto a = '"' + kFingerprintA + '"', b = '"' + kFingerprintB + '"';
+    const auto config = good(head() + with("mdd-1", a + ", " + b) + conference());
+    ASSERT_EQ(config.mdds.size(), 1u);
+    ASSERT_EQ(config.mdds[0].certificates.size(), 2u);
+    EXPECT_EQ(config.mdds[0].certificates[0][0], 0xaa);
+    EXPECT_EQ(config.mdds[0].certificates[1][31], 0xbb);
+    const auto printed = complaints(head() + with("mdd-1", a + ", " + b) +
+                                    with("mdd-2", b + ", " + a) + with("mdd-3", "") + conference());
+    const auto second = b.size() + 2;
+    for (const auto& part :
+         {std::string("kmf.toml:13:24: error: MDD fingerprint is used twice"),
+          "first used at kmf.toml:10:" + std::to_string(24 + second),
+          "kmf.toml:13:" + std::to_string(24 + second) + ": error: MDD fingerprint is used twice",
+          std::string("first used at kmf.toml:10:24"),
+          std::string("give each MDD certificates of its own"),
+          std::string("kmf.toml:16:23: error: mdd[2].fingerprints_sha256: expected 1..8")})
+        EXPECT_NE(printed.find(part), std::string::npos) << part << "\nnot in\n" << printed;
+    expect_complaint(head() + with("mdd-1", a + ", " + a) + conference(),
+                     {"MDD fingerprint is used twice"});
+    expect_complaint(head() + with("mdd-1", "\"12\"") + conference(), {"kmf.toml:10:24"});
+}
+
 TEST(KmfConfig, FindsConferencesOfAnMddThatDoNotExist) {
     expect_complaint(
         head() + mdd("conferences = [\"" + std::string(32, '1') + "\"]\n") + conference(),
@@ -319,7 +346,7 @@ TEST(KmfConfig, FindsConferencesOfAnMddThatDoNotExist) {
 TEST(KmfConfig, FindsWrongWordsAndUnknownKeysInOneRun) {
     const auto printed = complaints(head() + mdd("fingerprnt = \"x\"\n") +
                                     conference("rekey = [\"jion\"]\nallow_plan = true\n"));
-    EXPECT_NE(printed.find("fingerprint_sha256"), std::string::npos) << printed;
+    EXPECT_NE(printed.find("fingerprints_sha256"), std::string::npos) << printed;
     EXPECT_NE(printed.find("\"jion\" is no occasion"), std::string::npos) << printed;
     EXPECT_NE(printed.find("allow_plain"), std::string::npos) << printed;
 }

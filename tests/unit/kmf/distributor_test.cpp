@@ -2,6 +2,8 @@
 // come and go.
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "tests/unit/kmf/world.h"
 
 namespace mdd::test {
@@ -83,6 +85,70 @@ TEST(Admission, DropsHellosBeyondTheLimitOfHandshakes) {
     world.run_for(std::chrono::milliseconds(20));
     EXPECT_EQ(world.tally().handshakes_started, 1u);
     EXPECT_GE(world.tally()[Drop::busy], 1u);
+}
+
+TEST(Admission, AnMddThatIsFloodedLeavesRoomForTheOthers) {
+    World world({.limits = {.handshakes = 6}, .dialect = tunnel::Dialect::rfc9185});
+    world.loses_to_endpoint = [&](const auto& message) {
+        return message.association != association_id(9) && message.dtls.size() > 100;
+    };
+    for (std::uint8_t tag = 1; tag <= 4; ++tag)
+        world.join(tag, world.alice, {.tls_id = kAliceTlsId});
+    ASSERT_TRUE(world.run_until([&] { return world.tally()[Drop::busy] >= 1; }));
+    EXPECT_EQ(world.tally().handshakes_started, 3u) << "half of all";
+    world.bring_up(TunnelId{2}, world.mdd_two);
+    world.route = TunnelId{2};
+    EXPECT_TRUE(world.run_until_established(world.join(9, world.bob, {.tls_id = kBobTlsId})));
+}
+
+std::uint64_t rekeys(const World& world) {
+    const auto tally = world.tally();
+    return std::accumulate(tally.rekeys.begin(), tally.rekeys.end(), std::uint64_t{0});
+}
+
+// A handshake as far as the KMF turns it away.
+bool is_too_often(World& world, std::uint8_t tag, const TestCertificate& certificate) {
+    const auto before = world.tally()[Refusal::too_often];
+    const auto& client = world.join(tag, certificate);
+    return world.run_until([&] {
+        return client.is_established() || world.tally()[Refusal::too_often] > before;
+    }) && !client.is_established();
+}
+
+TEST(Rehandshake, AgainAndAgainCostsTheOthersNoKeyOnceItIsTooOften) {
+    World world({.limits = {.joins = 3, .join_interval = std::chrono::seconds(3)}});
+    ASSERT_TRUE(world.run_until_established(world.join(1, world.alice)));
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(world.run_until_established(world.join(2, world.bob)));
+    ASSERT_TRUE(is_too_often(world, 2, world.bob));
+    EXPECT_EQ(world.kmf->live_associations(), 1u) << "its own older connection is gone";
+    EXPECT_EQ(world.kmf->ekt_of(world.conference)->members(), 1u) << "it has left";
+    EXPECT_EQ(world.tally()[kmf::RekeyCause::leave], 1u);
+    const auto before = rekeys(world);
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(is_too_often(world, 2, world.bob));
+    EXPECT_EQ(rekeys(world), before);
+    EXPECT_EQ(world.keys_sent(2).size(), 3u) << "who is turned away gets no keys";
+    world.run_for(std::chrono::seconds(3));
+    EXPECT_TRUE(world.run_until_established(world.join(2, world.bob)))
+        << "after a while it may join again";
+}
+
+TEST(Rehandshake, OnOtherAssociationsTooOftenLeavesTheLastGoodOneAlone) {
+    World world({.limits = {.joins = 2, .join_interval = std::chrono::hours(1)}});
+    ASSERT_TRUE(world.run_until_established(world.join(1, world.alice)));
+    ASSERT_TRUE(world.run_until_established(world.join(2, world.bob)));
+    ASSERT_TRUE(world.run_until_established(world.join(3, world.bob)));
+    ASSERT_TRUE(is_too_often(world, 4, world.bob));
+    EXPECT_EQ(world.kmf->live_associations(), 2u);
+    EXPECT_EQ(world.kmf->ekt_of(world.conference)->members(), 2u);
+    EXPECT_TRUE(world.run_until([&] {
+        const auto spi = world.kmf->ekt_of(world.conference)->current()->spi;
+        return !world.client(3).keys().empty() && world.client(3).keys().back().spi == spi;
+    }));
+    ASSERT_TRUE(world.run_until_established(world.join(5, world.carol))) << "its pace is its own";
+    world.conference = conference_id(0xC1);
+    world.bring_up(TunnelId{2}, world.mdd_two);
+    world.route = TunnelId{2};
+    ASSERT_TRUE(world.run_until_established(world.join(6, world.bob))) << "of that conference";
 }
 
 TEST(Rehandshake, OnTheSameAssociationGivesOtherKeys) {

@@ -254,7 +254,7 @@ std::vector<Case> cases_of_hellos() {
              EXPECT_EQ(scene.world.tally().handshakes_started, scene.before.handshakes_started + 4);
          },
          {.drop = Drop::busy, .times = 6, .or_more = true},
-         {.handshakes = 4, .handshake_deadline = 30s}},
+         {.handshakes = 8, .handshake_deadline = 30s}},
         {"AFragmentThatIsNoHello",
          kV1,
          [](Scene& scene) {

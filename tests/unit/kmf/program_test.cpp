@@ -97,8 +97,8 @@ class KmfProgram : public ::testing::Test {
     }
 
     static std::string listing(const TestCertificate& mdd) {
-        return "[[mdd]]\nname = \"mdd-1\"\nfingerprint_sha256 = \"" +
-               tunnel::to_hex(mdd.certificate_sha256) + "\"\n[[conference]]\nid = \"" +
+        return "[[mdd]]\nname = \"mdd-1\"\nfingerprints_sha256 = [\"" +
+               tunnel::to_hex(mdd.certificate_sha256) + "\"]\n[[conference]]\nid = \"" +
                std::string(32, 'c') + "\"\n";
     }
     std::filesystem::path write(const std::string& name, const std::string& text,
@@ -203,8 +203,8 @@ TEST_F(KmfProgram, DoesNotStartWithAStateItCannotUse) {
     auto damaged = good.str();
     damaged.back() = static_cast<char>(damaged.back() ^ 1);
     for (const auto& [what, content, says] :
-         {Case{"foreign", "[state]", "is not a state of mdd-kmf"},
-          Case{"empty", "", "is not a state of mdd-kmf"},
+         {Case{"foreign", "[state]", "is not a state of this mdd-kmf"},
+          Case{"empty", "", "is not a state of this mdd-kmf"},
           Case{"damaged", damaged, "sealed with another key than that in state.key_file"},
           Case{"cut off", good.str().substr(0, 40), "cut off"}}) {
         std::ofstream(state, std::ios::trunc) << content;

@@ -24,29 +24,30 @@ TEST(Rfc9185Kmf, IdentifiesAnAssociationByItsIdAlone) {
     World world(k9185);
     auto& alice = world.join(1, world.alice, kAsAlice);
     ASSERT_TRUE(world.run_until_established(alice));
-    // Another tunnel of another MDD that may serve the conference speaks for it.
-    world.bring_up(TunnelId{2}, world.mdd_two);
+    world.bring_up(TunnelId{2}, world.mdd);
     world.route = TunnelId{2};
     alice.close();
     ASSERT_TRUE(world.run_until([&] { return world.tally().closed == 1; }));
     EXPECT_EQ(world.sent.back().first, TunnelId{2}) << "the answer takes the tunnel used last";
 }
 
-TEST(Rfc9185Kmf, LetsNoMddSpeakForAConferenceThatItDoesNotServe) {
-    auto setup = k9185;
-    setup.edit = [](auto& mdds, auto&) {
-        mdds[1].all_conferences = false;
-        mdds[1].conferences = {conference_id(0xC1)};
-    };
-    World world(setup);
+// Not even one that may serve the conference and knows the id.
+TEST(Rfc9185Kmf, LetsNoMddSpeakForAnAssociationOfAnother) {
+    World world(k9185);
     auto& alice = world.join(1, world.alice, kAsAlice);
     ASSERT_TRUE(world.run_until_established(alice));
+    ASSERT_TRUE(world.run_until([&] { return world.tally().ekt.acknowledged == 1; }));
     world.bring_up(TunnelId{2}, world.mdd_two);
     world.route = TunnelId{2};
-    alice.close();
+    world.sent.clear();
+    world.to_kmf(1, Datagram{23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, 1, 0});
+    world.disconnect(1);
+    world.join(1, world.alice, kAsAlice);
     world.run_for(20ms);
-    EXPECT_EQ(world.tally().closed, 0u);
-    EXPECT_GE(world.tally()[Drop::conference_forbidden], 1u);
+    EXPECT_GE(world.tally()[Drop::foreign_mdd], 3u);
+    EXPECT_TRUE(world.sent.empty()) << "it hears nothing";
+    EXPECT_EQ(world.tally().disconnected, 0u);
+    EXPECT_EQ(world.kmf->live_associations(), 1u);
 }
 
 TEST(Rfc9185Kmf, TakesTheTlsIdFromTheClientHelloAndRejectsAnotherOne) {

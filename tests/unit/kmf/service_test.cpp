@@ -93,7 +93,7 @@ class KmfService : public ::testing::Test {
         conference.endpoints[alice_.certificate_sha256] = {"alice", ""};
         conference.endpoints[bob_.certificate_sha256] = {"bob", kBobTlsId};
         config_.conferences = {conference};
-        config_.mdds = {{"mdd-1", mdd_.certificate_sha256, true, {}}};
+        config_.mdds = {{"mdd-1", {mdd_.certificate_sha256}, true, {}}};
     }
 
     tunnel::Credentials credentials(const TestCertificate& certificate) const {
@@ -292,7 +292,7 @@ TEST_F(KmfService, ClosesTheTunnelOfAnMddThatIsNoLongerListed) {
     service.start();
     OneEndpointMdd mdd(io_, service.port(), credentials(mdd_));
     ASSERT_TRUE(run_until([&] { return mdd.link.is_up(); }));
-    config_.mdds[0].fingerprint = {};
+    config_.mdds[0].certificates.clear();
     service.reload(config_);
     EXPECT_EQ(service.report()["tunnels"]["up"], 0);
     ASSERT_TRUE(run_until([&] { return !mdd.link.is_up() || mdd.downs > 0; }));

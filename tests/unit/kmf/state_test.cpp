@@ -107,9 +107,9 @@ TEST_F(StateFiles, TellsAnotherKeyFromDamage) {
 
 TEST_F(StateFiles, RefusesWhatIsNoStateOfOurs) {
     for (const auto& text : {std::string(), std::string("[state]\n"), std::string(31, 'x'),
-                             std::string("mdd-kmf-state 2\n") + std::string(100, 'x')}) {
+                             std::string("mdd-kmf-state 1\n") + std::string(100, 'x')}) {
         put(bytes(text));
-        EXPECT_NE(refusal().find("is not a state of mdd-kmf"), std::string::npos) << text;
+        EXPECT_NE(refusal().find("is not a state of this mdd-kmf"), std::string::npos) << text;
         EXPECT_EQ(content(), bytes(text)) << "not touched";
     }
 }
@@ -208,7 +208,7 @@ TEST_F(StateFiles, TheKeyFileHolds64DigitsAndNothingElse) {
 
 TEST(StateRecords, ComeBackAsTheyWere) {
     kmf::SavedAssociation saved;
-    saved.mdd.fill(1);
+    saved.mdd = "mdd-2";
     saved.profiles = {9, 10};
     saved.admitted.conference = conference_id(2);
     saved.admitted.endpoint.fill(3);
@@ -224,7 +224,7 @@ TEST(StateRecords, ComeBackAsTheyWere) {
     keys.keys.is_stale = true;
     keys.made_at = std::chrono::system_clock::time_point(1234567890123ms);
     kmf::StateChanges changes;
-    const kmf::AssociationKey name{dtls::Fingerprint{}, association_id(1)};
+    const kmf::AssociationKey name{"mdd-1", association_id(1)};
     changes.emplace_back(kmf::AssociationChange{name, std::move(saved)});
     changes.emplace_back(kmf::KeysChange{conference_id(2), std::move(keys)});
     const auto encoded = kmf::encode(changes);
@@ -232,7 +232,7 @@ TEST(StateRecords, ComeBackAsTheyWere) {
     state.apply(*kmf::decode_changes(encoded.bytes()));
     ASSERT_EQ(state.associations.size(), 1u);
     const auto& one = state.associations.at(name);
-    EXPECT_EQ(one.mdd[31], 1);
+    EXPECT_EQ(one.mdd, "mdd-2");
     EXPECT_EQ(one.profiles, (std::vector<std::uint16_t>{9, 10}));
     EXPECT_EQ(one.admitted.conference, conference_id(2));
     EXPECT_EQ(one.admitted.profile, srtp::Profile::double_aes_256_gcm);

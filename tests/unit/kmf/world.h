@@ -114,8 +114,8 @@ class World {
         second.endpoints = {{alice.certificate_sha256, {"alice", "second-" + kAliceTlsId}},
                             {bob.certificate_sha256, {"bob", "second-" + kBobTlsId}}};
         std::vector<kmf::Mdd> mdds{
-            {"mdd-1", mdd.certificate_sha256, false, {first.id, conference_id(0xCF)}},
-            {"mdd-2", mdd_two.certificate_sha256, true, {}}};
+            {"mdd-1", {mdd.certificate_sha256}, false, {first.id, conference_id(0xCF)}},
+            {"mdd-2", {mdd_two.certificate_sha256}, true, {}}};
         std::vector<kmf::Conference> conferences{first, second};
         if (setup_.edit) setup_.edit(mdds, conferences);
         return {std::move(mdds), std::move(conferences)};

@@ -188,6 +188,7 @@ TEST(TunnelRfc9185Codec, EachMalformedMessageHasItsReason) {
         {"empty list", 1, "000000", Role::kmf, "profile_list"},
         {"odd list", 1, "000003000900", Role::kmf, "profile_list"},
         {"list past the end", 1, "0000040009", Role::kmf, "profile_list"},
+        {"list of 65", 1, "000082" + std::string(260, '0'), Role::kmf, "profile_list"},
         {"list of 65,535", 1, "00ffff0009", Role::kmf, "profile_list"},
         {"bytes after the list", 1, "0000020009ff", Role::kmf, "trailing_bytes"},
         {"profiles at the MDD", 1, "0000020009", Role::mdd, "wrong_direction"},
@@ -244,8 +245,10 @@ TEST(TunnelRfc9185Codec, ADtlsMessageHasAtMost65517Bytes) {
 
 TEST(TunnelRfc9185Codec, DoesNotEncodeWhatTheFieldsCannotHold) {
     EXPECT_FALSE(rfc9185::encode(rfc9185::Announcement{0, {}}));
-    EXPECT_TRUE(rfc9185::encode(rfc9185::Announcement{0, std::vector<std::uint16_t>(32766)}));
-    EXPECT_FALSE(rfc9185::encode(rfc9185::Announcement{0, std::vector<std::uint16_t>(32767)}));
+    EXPECT_TRUE(
+        rfc9185::encode(rfc9185::Announcement{0, std::vector<std::uint16_t>(kMaxProfiles)}));
+    EXPECT_FALSE(
+        rfc9185::encode(rfc9185::Announcement{0, std::vector<std::uint16_t>(kMaxProfiles + 1)}));
     EXPECT_FALSE(rfc9185::encode(Message{})) << "says nothing";
     EXPECT_FALSE(rfc9185::encode(Message{{}, {}, Disconnect{}, {1}}));
     for (const std::size_t size : {0u, 256u}) {

@@ -142,6 +142,21 @@ TEST(TunnelMessage, RefusesBadProfileLists) {
             << length;
 }
 
+TEST(TunnelMessage, RefusesMoreProfilesThanThereAre) {
+    auto message = message_with(SupportedProfiles{std::vector<std::uint16_t>(kMaxProfiles, 9), {}});
+    const auto most = encode(message);
+    ASSERT_TRUE(most);
+    std::vector<std::uint8_t> bytes(most->bytes().begin(), most->bytes().end());
+    EXPECT_EQ(std::get<SupportedProfiles>(std::get<Message>(decode(bytes, Role::kmf)).body)
+                  .profiles.size(),
+              kMaxProfiles);
+    bytes[36] += 2;
+    bytes.insert(bytes.begin() + 37, {0, 9});
+    EXPECT_EQ(verdict(bytes, Role::kmf), "profile_list");
+    std::get<SupportedProfiles>(message.body).profiles.push_back(9);
+    EXPECT_FALSE(encode(message));
+}
+
 TEST(TunnelMessage, RefusesAnMkiPastTheEnd) {
     EXPECT_EQ(verdict(replaced(vector_bytes("supported"), 41, "ff"), Role::kmf), "mki");
 }

@@ -107,7 +107,7 @@ TEST_F(TunnelStreamLink, ProfilesAreNeeded) {
     } catch (const std::runtime_error& error) {
         EXPECT_NE(std::string(error.what()).find("kmf-a"), std::string::npos);
     }
-    config.profiles.resize(32767);
+    config.profiles.resize(kMaxProfiles + 1);
     EXPECT_THROW(Link(io_, config, record_), std::runtime_error);
     config.dialect = Dialect::dtls_v1;
     EXPECT_NO_THROW(Link(io_, config, record_));
