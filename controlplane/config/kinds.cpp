@@ -352,4 +352,12 @@ std::string list_schema(std::size_t least, std::size_t most, const std::string& 
         .dump();
 }
 
+std::string one_or_list_schema(const std::string& element_schema, const std::string& list_schema) {
+    return Json{{"oneOf", {Json::parse(element_schema), Json::parse(list_schema)}}}.dump();
+}
+
+bool is_list(const Value& value) {
+    return std::holds_alternative<std::vector<Value>>(value.data);
+}
+
 }  // namespace mdd::config

@@ -173,4 +173,31 @@ Kind<std::vector<T>> list_of(Kind<T> element, std::size_t least = 0, std::size_t
     return result;
 }
 
+std::string one_or_list_schema(const std::string& element_schema, const std::string& list_schema);
+bool is_list(const Value& value);
+
+// One value, or a list of 1..most values.
+template <class T>
+Kind<std::vector<T>> one_or_more(Kind<T> element, std::size_t most) {
+    const auto list = list_of(element, 1, most);
+    Kind<std::vector<T>> result{element.type + " or " + list.type,
+                                list.range,
+                                element.unit,
+                                one_or_list_schema(element.json_schema, list.json_schema),
+                                element.example,
+                                {},
+                                {}};
+    result.read = [element, list](const Value& value,
+                                  Reader& reader) -> std::optional<std::vector<T>> {
+        if (is_list(value)) return list.read(value, reader);
+        auto one = element.read(value, reader);
+        if (!one) return std::nullopt;
+        return std::vector<T>{std::move(*one)};
+    };
+    result.show = [element, list](const std::vector<T>& values) {
+        return values.size() == 1 ? element.show(values.front()) : list.show(values);
+    };
+    return result;
+}
+
 }  // namespace mdd::config

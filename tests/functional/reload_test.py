@@ -26,11 +26,11 @@ class Reload(LabTest):
         pki = self.scene.pki
         pki.signed("mdd-new")
         old, new = (f'"{pki.fingerprint(name)}"' for name in ("mdd", "mdd-new"))
-        self.list_at_the_kmf(f"[{old}]", f"[{old}, {new}]")
+        self.list_at_the_kmf(old, f"[{old}, {new}]")
         self.edit("mdd.toml", pki.cert("mdd"), pki.cert("mdd-new"))
         self.edit("mdd.toml", pki.key("mdd"), pki.key("mdd-new"))
         self.reload()
-        self.list_at_the_kmf(f"[{old}, {new}]", f"[{new}]")
+        self.list_at_the_kmf(f"[{old}, {new}]", new)
 
     def test_members_from_before_a_new_certificate_and_joiners_from_afterwards_hear_each_other(self):
         self.audit_the_kmf()

@@ -77,7 +77,7 @@ key = "{pki.key('kmf-endpoints')}"
 
 [[mdd]]
 name = "mdd"
-fingerprints_sha256 = ["{pki.fingerprint('mdd')}"]
+fingerprint_sha256 = "{pki.fingerprint('mdd')}"
 
 [[conference]]
 id = "{CONFERENCE}"

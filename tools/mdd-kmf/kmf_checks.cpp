@@ -35,7 +35,7 @@ void report_repeats(const std::vector<Row>& rows, const std::string& list, const
 void check_certificates_of_mdds(const KmfFile& file, Reader& reader) {
     std::map<config::Sha256, std::string> seen;
     for (std::size_t i = 0; i < file.mdds.size(); ++i) {
-        const auto list = fmt::format("mdd[{}].fingerprints_sha256", i);
+        const auto list = fmt::format("mdd[{}].fingerprint_sha256", i);
         if (!reader.sound(list)) continue;
         for (std::size_t j = 0; j < file.mdds[i].fingerprints.size(); ++j) {
             const auto path = fmt::format("{}[{}]", list, j);

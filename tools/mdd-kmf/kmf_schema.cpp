@@ -103,7 +103,7 @@ Schema<MddRow> mdd_rows() {
     rows.key("name", &MddRow::name, name(), required, Reload::live,
              "Who it is, whatever its certificate; another name is another MDD, and the endpoints "
              "of the old one are put out.");
-    rows.key("fingerprints_sha256", &MddRow::fingerprints, list_of(sha256(), 1, 8), required,
+    rows.key("fingerprint_sha256", &MddRow::fingerprints, one_or_more(sha256(), 8), required,
              Reload::live,
              "SHA-256 of each certificate that it may show, which must also be signed under "
              "tunnel_tls.ca: the current one, and the next one before the MDD takes it into use.");

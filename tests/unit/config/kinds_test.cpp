@@ -161,5 +161,16 @@ TEST(ListKind, ReportsEveryRefusedElementAndItsLength) {
     EXPECT_TRUE(reader.sound("ke"));
 }
 
+TEST(OneOrMoreKind, TakesAValueWithOrWithoutBrackets) {
+    const auto kind = one_or_more(integer<unsigned>(1, 9), 2);
+    EXPECT_EQ(read(kind, "4"), std::vector<unsigned>{4});
+    EXPECT_EQ(read(kind, "[4]"), std::vector<unsigned>{4});
+    EXPECT_EQ(read(kind, "[4, 5]"), (std::vector<unsigned>{4, 5}));
+    for (const char* refused : {"[]", "[1, 2, 3]", "10", "\"a\"", "[1, 10]"})
+        EXPECT_FALSE(read(kind, refused)) << refused;
+    EXPECT_EQ(kind.show({4}), "4");
+    EXPECT_EQ(kind.show({4, 5}), "[4, 5]");
+}
+
 }  // namespace
 }  // namespace mdd::test

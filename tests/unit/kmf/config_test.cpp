@@ -29,7 +29,7 @@ key = "endpoint.key"
 )";
 }
 std::string mdd(const std::string& more = {}) {
-    return "[[mdd]]\nname = \"mdd-1\"\nfingerprints_sha256 = [\"" + kFingerprintA + "\"]\n" + more;
+    return "[[mdd]]\nname = \"mdd-1\"\nfingerprint_sha256 = \"" + kFingerprintA + "\"\n" + more;
 }
 std::string conference(const std::string& more = {}) {
     return "[[conference]]\nid = \"" + kId + "\"\n" + more;
@@ -269,7 +269,7 @@ TEST(KmfConfig, TellsWhatAReloadCanChange) {
         EXPECT_EQ(classes.at(key), config::Reload::start) << key;
     for (const auto* key :
          {"profiles", "tunnel_tls.cert", "tunnel_tls.ca", "endpoint_tls.key", "mdd.conferences",
-          "mdd.fingerprints_sha256", "conference.rekey", "conference.ekt_ttl"})
+          "mdd.fingerprint_sha256", "conference.rekey", "conference.ekt_ttl"})
         EXPECT_EQ(classes.at(key), config::Reload::live) << key;
 }
 
@@ -311,7 +311,7 @@ TEST(KmfConfig, FindsWhatIsUsedTwice) {
 
 TEST(KmfConfig, AnMddHasSeveralCertificatesAndEachIsOneMdds) {
     const auto with = [](const std::string& name, const std::string& list) {
-        return "[[mdd]]\nname = \"" + name + "\"\nfingerprints_sha256 = [" + list + "]\n";
+        return "[[mdd]]\nname = \"" + name + "\"\nfingerprint_sha256 = [" + list + "]\n";
     };
     const auto a = '"' + kFingerprintA + '"', b = '"' + kFingerprintB + '"';
     const auto config = good(head() + with("mdd-1", a + ", " + b) + conference());
@@ -323,16 +323,16 @@ TEST(KmfConfig, AnMddHasSeveralCertificatesAndEachIsOneMdds) {
                                     with("mdd-2", b + ", " + a) + with("mdd-3", "") + conference());
     const auto second = b.size() + 2;
     for (const auto& part :
-         {std::string("kmf.toml:13:24: error: MDD fingerprint is used twice"),
-          "first used at kmf.toml:10:" + std::to_string(24 + second),
-          "kmf.toml:13:" + std::to_string(24 + second) + ": error: MDD fingerprint is used twice",
-          std::string("first used at kmf.toml:10:24"),
+         {std::string("kmf.toml:13:23: error: MDD fingerprint is used twice"),
+          "first used at kmf.toml:10:" + std::to_string(23 + second),
+          "kmf.toml:13:" + std::to_string(23 + second) + ": error: MDD fingerprint is used twice",
+          std::string("first used at kmf.toml:10:23"),
           std::string("give each MDD certificates of its own"),
-          std::string("kmf.toml:16:23: error: mdd[2].fingerprints_sha256: expected 1..8")})
+          std::string("kmf.toml:16:22: error: mdd[2].fingerprint_sha256: expected 1..8")})
         EXPECT_NE(printed.find(part), std::string::npos) << part << "\nnot in\n" << printed;
     expect_complaint(head() + with("mdd-1", a + ", " + a) + conference(),
                      {"MDD fingerprint is used twice"});
-    expect_complaint(head() + with("mdd-1", "\"12\"") + conference(), {"kmf.toml:10:24"});
+    expect_complaint(head() + with("mdd-1", "\"12\"") + conference(), {"kmf.toml:10:23"});
 }
 
 TEST(KmfConfig, FindsConferencesOfAnMddThatDoNotExist) {
@@ -346,7 +346,7 @@ TEST(KmfConfig, FindsConferencesOfAnMddThatDoNotExist) {
 TEST(KmfConfig, FindsWrongWordsAndUnknownKeysInOneRun) {
     const auto printed = complaints(head() + mdd("fingerprnt = \"x\"\n") +
                                     conference("rekey = [\"jion\"]\nallow_plan = true\n"));
-    EXPECT_NE(printed.find("fingerprints_sha256"), std::string::npos) << printed;
+    EXPECT_NE(printed.find("fingerprint_sha256"), std::string::npos) << printed;
     EXPECT_NE(printed.find("\"jion\" is no occasion"), std::string::npos) << printed;
     EXPECT_NE(printed.find("allow_plain"), std::string::npos) << printed;
 }

@@ -97,7 +97,7 @@ class KmfProgram : public ::testing::Test {
     }
 
     static std::string listing(const TestCertificate& mdd) {
-        return "[[mdd]]\nname = \"mdd-1\"\nfingerprints_sha256 = [\"" +
+        return "[[mdd]]\nname = \"mdd-1\"\nfingerprint_sha256 = [\"" +
                tunnel::to_hex(mdd.certificate_sha256) + "\"]\n[[conference]]\nid = \"" +
                std::string(32, 'c') + "\"\n";
     }
