@@ -51,7 +51,8 @@ class Script {
         return value;
     }
     srtp::Bytes block() {
-        const auto size_bytes = std::min<std::size_t>(byte(), rest_.size());
+        const std::size_t wanted = byte();
+        const auto size_bytes = std::min(wanted, rest_.size());
         const auto taken = rest_.first(size_bytes);
         rest_ = rest_.subspan(size_bytes);
         return taken;
