@@ -184,7 +184,7 @@ def summary(steps, endpoints):
     lines = []
     for name in endpoints:
         own = [step for step in steps if step.endpoint == name]
-        start = min(step.at_us for step in own if step.what.startswith("ClientHello"))
+        start = start_of(own)
 
         def first(what, own=own, start=start):
             return min((step.at_us - start for step in own if step.what == what and step.at_us >= start),

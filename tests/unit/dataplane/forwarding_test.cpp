@@ -45,6 +45,19 @@ std::vector<std::uint16_t> sequences(const std::vector<Received>& received) {
     return result;
 }
 
+// Member 0 sends under kSsrc until its roll-over counter is 1, and member 1 hears it; what comes is
+// the next sequence number.
+std::uint16_t send_past_roc_0(WorkerBed& bed) {
+    std::uint16_t sequence = 0;
+    for (int i = 0; i < 70000; ++i) {
+        bed.send_rtp(0, kSsrc, sequence++, 20);
+        if (i % 200 == 0) bed.step();
+    }
+    bed.step();
+    bed.take(1);
+    return sequence;
+}
+
 using Proofs = std::vector<std::pair<std::uint64_t, srtp::Proof>>;
 
 // What control was told, in order: epochs and what they proved.
@@ -424,13 +437,7 @@ TEST_P(Forwarding, an_endpoint_that_restarts_in_silence_hears_again_when_it_is_h
 
 TEST_P(Forwarding, a_new_ssrc_first_under_new_keys_does_not_end_a_stream_past_roc_0) {
     auto bed = keyed_bed(2);
-    std::uint16_t sequence = 0;
-    for (int i = 0; i < 70000; ++i) {
-        bed->send_rtp(0, kSsrc, sequence++, 20);
-        if (i % 200 == 0) bed->step();
-    }
-    bed->step();
-    bed->take(1);
+    auto sequence = send_past_roc_0(*bed);
     bed->key(0, /*switch_transmit=*/false, /*fresh=*/true, /*goes_on=*/true);
     for (std::uint16_t i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc + 7, i);
     bed->step();
@@ -479,13 +486,7 @@ TEST_P(Forwarding, new_ssrcs_alone_are_a_restart_after_an_open_second_and_stay_h
 TEST_P(Forwarding,
        a_stream_past_roc_0_goes_on_after_a_new_ssrc_that_came_just_before_the_question) {
     auto bed = keyed_bed(2);
-    std::uint16_t sequence = 0;
-    for (int i = 0; i < 70000; ++i) {
-        bed->send_rtp(0, kSsrc, sequence++, 20);
-        if (i % 200 == 0) bed->step();
-    }
-    bed->step();
-    bed->take(1);
+    auto sequence = send_past_roc_0(*bed);
     bed->key(0, /*switch_transmit=*/false, /*fresh=*/true, /*goes_on=*/true);
     bed->send_rtp(0, kSsrc + 7, 0);
     bed->step();
