@@ -1,147 +1,75 @@
 // What the worker's loop costs per packet sent, as a ratio to AES-GCM alone in the same run: the
-// real Worker, fed through a ring, sending into a port that frees at once. Packets are warm in the
-// cache; a cold feed from another core is not measured here.
+// real Worker, fed through a ring with packets that another core has just written, thousands of
+// recipient keys in shuffled memory, sending into a port that holds 512 buffers in flight.
 #include <rte_cycles.h>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <iostream>
-#include <memory>
 #include <nlohmann/json.hpp>
 
-#include "dataplane/net/header_template.h"
-#include "dataplane/worker.h"
+#include "tests/bench/cold_feed.h"
+#include "tests/bench/fan_out.h"
 #include "tests/bench/limit.h"
 #include "tests/bench/median.h"
-#include "tests/support/ring_port.h"
+#include "tests/bench/null_sink.h"
 
 namespace mdd::bench {
 namespace {
 
-const auto kOurs = *net::parse_socket_address("10.9.0.1:5004");
-const auto kSender = *net::parse_socket_address("10.9.1.1:40000");
-constexpr std::uint32_t kSsrc = 0x12345678;
-constexpr std::uint64_t kEpoch = 1;  // of the sender's keys
-constexpr std::size_t kRtpHeaderBytes = 12;
+constexpr unsigned kBurst = 32;
+constexpr unsigned kMemoryMib = 96;
 
-struct Case {
-    std::size_t size_bytes;  // RTP payload that the outer layer seals, OHB included
-    unsigned receivers;
-    unsigned group;  // packets of the sender in one burst
-    unsigned aes_bits;
+struct Options {
+    std::vector<std::size_t> sizes{100, 500, 1200};
+    std::vector<unsigned> receivers{1, 2, 5, 10, 50, 200}, groups{1, 8}, aes{128, 256};
+    unsigned keys = 10000, runs = 5, packets = 200000;
+    std::string json_file, commit = "unknown";
+    bool quick = false, hugepages = false;
 };
 
-srtp::Profile profile_of(unsigned aes_bits) {
-    return aes_bits == 128 ? srtp::Profile::double_aes_128_gcm : srtp::Profile::double_aes_256_gcm;
+// The packets' way through the process: made once, used by every row.
+struct Lab {
+    test::RingPort in{"bench", 1, 1, 512, 4095};
+    PacketPool copies = make_packet_pool("bench-out", 8191, SOCKET_ID_ANY);
+    NullSink sink{"net_null_sink", copies.get()};
+};
+
+// Nothing may be dropped: a loop that loses packets is not the one to be measured.
+void check_drops(const Counters& counters) {
+    for (std::size_t v = 1; v < srtp::kVerdictTexts.size(); ++v)
+        if (const auto count = counters.drops[v].read(); count != 0)
+            throw std::runtime_error(
+                fmt::format("the loop lost {} packets: {}", count, srtp::kVerdictTexts[v].name));
 }
 
-// One sender and many receivers on one worker; control's part is played by this class.
-class Loop {
-  public:
-    Loop(const Case& setting, test::RingPort& in, Port& out, rte_mempool* pool)
-        : setting_(setting), in_(in), mailbox_(64) {
-        const auto members = static_cast<std::size_t>(setting.receivers) + 1;
-        worker_ = std::make_unique<Worker>(
-            WorkerConfig{.ports = {{&in.port(), kOurs.ip, 0, 0}, {&out, kOurs.ip, -1, 0}},
-                         .udp_ports = {5004},
-                         .pool = pool,
-                         .adaptive_idle = false,
-                         .conferences = 1,
-                         .flows = members},
-            mailbox_);
-        stream_ = std::make_unique<Stream>(kSsrc, members);
-        post(AddConference{0, std::make_unique<Conference>(members)});
-        for (unsigned m = 0; m < members; ++m) add_member(m, out.mac());
-        feed();
-        worker_->poll_once();
-        post(GrantSsrc{0, 0, stream_.get(), kEpoch});
+// Cycles per packet sent over at least `packets` of them. Only rounds with a whole burst count.
+double run_once(FanOut& fan_out, const ColdFeed& feed, unsigned packets) {
+    auto& worker = fan_out.worker();
+    const auto& counters = worker.counters();
+    const auto sent_before = counters.rtp_sent.read();
+    std::uint64_t cycles = 0, sent = 0;
+    for (; sent < packets; sent = counters.rtp_sent.read() - sent_before) {
+        feed.wait_for(kBurst);
+        const auto start = rte_rdtsc();
+        worker.poll_once();
+        cycles += rte_rdtsc() - start;
+        check_drops(counters);
     }
-    ~Loop() { worker_->drain(); }
+    return static_cast<double>(cycles) / static_cast<double>(sent);
+}
 
-    // Cycles per packet sent over `packets` packets received.
-    double run(unsigned packets) {
-        std::uint64_t cycles = 0;
-        const auto sent_before = worker_->counters().rtp_sent.read();
-        for (unsigned done = 0; done < packets; done += setting_.group) {
-            for (unsigned i = 0; i < setting_.group; ++i) feed();
-            const auto start = rte_rdtsc();
-            worker_->poll_once();
-            cycles += rte_rdtsc() - start;
-        }
-        const auto sent = worker_->counters().rtp_sent.read() - sent_before;
-        const auto rounds = (packets + setting_.group - 1) / setting_.group;
-        if (sent != std::uint64_t{rounds} * setting_.group * setting_.receivers)
-            throw std::runtime_error("the loop lost packets: " + std::to_string(sent) +
-                                     " were sent");
-        return static_cast<double>(cycles) / static_cast<double>(sent);
+// Every sender has been heard, and its SSRC granted.
+void open_streams(FanOut& fan_out, ColdFeed& feed) {
+    std::size_t granted = 0;
+    while (granted < fan_out.senders().size()) {
+        feed.feed_batch();
+        fan_out.worker().poll_once();
+        check_drops(fan_out.worker().counters());
+        granted += fan_out.grant();
     }
-
-  private:
-    void add_member(unsigned m, const net::MacAddress& mac) {
-        auto member = std::make_unique<Member>();
-        member->slot = static_cast<MemberSlot>(m);
-        member->port = m == 0 ? 0 : 1;
-        member->remote = {net::to_be(net::from_be(kSender.ip) + m), kSender.port};
-        member->local = kOurs;
-        member->header = net::make_header_template(mac, mac, kOurs, member->remote);
-        member->resolved = true;
-        if (m == 0) {
-            member->endpoint = std::make_unique<Endpoint>();
-            member->endpoint->streams.reserve(4);
-        }
-        post(AddMember{std::move(member)});
-        const std::vector<std::uint8_t> key(setting_.aes_bits / 8,
-                                            static_cast<std::uint8_t>(m + 1)),
-            salt(12, 3);
-        keys_.push_back(srtp::make_keyset(profile_of(setting_.aes_bits),
-                                          {srtp::Secret<32>(key), srtp::Secret<12>(salt)},
-                                          kEpoch + m));
-        const auto slot = static_cast<MemberSlot>(m);
-        if (m == 0)
-            post(InstallReceiveKeys{0, slot, keys_.back().get()});
-        else
-            post(SetTransmitKeys{0, slot, keys_.back().get(), m});
-    }
-
-    void post(decltype(Command::body) body) {
-        auto command = std::make_unique<Command>();
-        command->body = std::move(body);
-        if (!mailbox_.post(command)) throw std::runtime_error("mailbox full");
-        worker_->poll_once();
-        if (!mailbox_.acknowledged()) throw std::runtime_error("command was not carried out");
-    }
-
-    // The sender's next packet into the receive ring. Not part of the measured time.
-    void feed() {
-        const std::size_t plain_bytes = setting_.size_bytes;
-        std::vector<std::uint8_t> frame(net::kHeaderBytes + kRtpHeaderBytes + plain_bytes +
-                                        srtp::kTagBytes + 1);
-        auto* rtp = frame.data() + net::kHeaderBytes;
-        rtp[0] = 0x80;
-        rtp[1] = 96;
-        srtp::store_be16(rtp + 2, static_cast<std::uint16_t>(index_));
-        srtp::store_be32(rtp + 8, kSsrc);
-        const std::vector<std::uint8_t> plain(plain_bytes,
-                                              0);  // ends with an OHB that says: nothing changed
-        const auto& key = keys_[0]->rtp;
-        srtp::seal(key, key.rtp_nonce(kSsrc, index_), srtp::Bytes(rtp, kRtpHeaderBytes), plain,
-                   rtp + kRtpHeaderBytes);
-        const auto header =
-            net::make_header_template({{2, 0, 0, 0, 0, 1}}, in_.port().mac(), kSender, kOurs);
-        net::write_headers(header, frame.data(), frame.size() - net::kHeaderBytes);
-        in_.inject(0, frame);
-        ++index_;
-    }
-
-    const Case setting_;
-    test::RingPort& in_;
-    Mailbox mailbox_;
-    std::unique_ptr<Stream> stream_;
-    std::vector<std::unique_ptr<const srtp::Keyset>> keys_;
-    std::unique_ptr<Worker> worker_;
-    std::uint64_t index_ = 0;
-};
+}
 
 std::string cpu_name() {
     std::ifstream file("/proc/cpuinfo");
@@ -150,16 +78,18 @@ std::string cpu_name() {
     return "unknown";
 }
 
-nlohmann::json measure(const Case& setting, test::RingPort& in, Port& out, rte_mempool* pool,
-                       unsigned runs, unsigned packets, const std::string& commit) {
-    Loop loop(setting, in, out, pool);
-    loop.run(packets / 4);  // warms caches and branch predictors
+nlohmann::json measure(const FanOutConfig& setting, Lab& lab, const Options& options) {
+    FanOut fan_out(setting, lab.in.port(), lab.sink.port(), lab.copies.get());
+    ColdFeed feed(fan_out, lab.in);
+    open_streams(fan_out, feed);
+    feed.start();
+    run_once(fan_out, feed, options.packets / 4);
     std::vector<double> cycles, ratios, limits;
-    for (unsigned run = 0; run < runs; ++run) {
+    for (unsigned run = 0; run < options.runs; ++run) {
         // The limit beside each run, so that a change of clock hits both.
         const auto limit =
             measure_cipher(setting.aes_bits, setting.size_bytes, 5).limit(setting.receivers);
-        cycles.push_back(loop.run(packets));
+        cycles.push_back(run_once(fan_out, feed, options.packets));
         limits.push_back(limit);
         ratios.push_back(limit / cycles.back());
     }
@@ -168,7 +98,7 @@ nlohmann::json measure(const Case& setting, test::RingPort& in, Port& out, rte_m
             {"size_bytes", setting.size_bytes},
             {"receivers", setting.receivers},
             {"group", setting.group},
-            {"keys", setting.receivers},
+            {"keys", setting.conferences() * setting.receivers},
             {"aes", setting.aes_bits},
             {"workers", 1},
             {"mpps_out", static_cast<double>(rte_get_tsc_hz()) / per_packet / 1e6},
@@ -178,46 +108,80 @@ nlohmann::json measure(const Case& setting, test::RingPort& in, Port& out, rte_m
             {"peer", nullptr},
             {"ratio_to_peer", nullptr},
             {"cpu", cpu_name()},
-            {"commit", commit}};
+            {"commit", options.commit}};
 }
 
 void print(const nlohmann::json& row) {
     std::cout << fmt::format(
-        "{:>6} B  N={:<4} G={}  AES-{}  {:8.1f} cycles  limit {:7.1f}  ratio {:.2f}  {:6.2f} Mpps "
-        "out\n",
-        row["size_bytes"].get<std::size_t>(), row["receivers"].get<unsigned>(),
-        row["group"].get<unsigned>(), row["aes"].get<unsigned>(),
-        row["cycles_per_packet"].get<double>(), row["limit_cycles_per_packet"].get<double>(),
-        row["ratio_to_limit"].get<double>(), row["mpps_out"].get<double>());
+                     "{:>6} B  N={:<4} G={}  AES-{}  {:8.1f} cycles  limit {:7.1f}  ratio {:.2f}  "
+                     "{:6.2f} Mpps out\n",
+                     row["size_bytes"].get<std::size_t>(), row["receivers"].get<unsigned>(),
+                     row["group"].get<unsigned>(), row["aes"].get<unsigned>(),
+                     row["cycles_per_packet"].get<double>(),
+                     row["limit_cycles_per_packet"].get<double>(),
+                     row["ratio_to_limit"].get<double>(), row["mpps_out"].get<double>())
+              << std::flush;
 }
 
-int run(int argc, char** argv) {
+Options parse(int argc, char** argv) {
     CLI::App app{"cycles per packet sent of the open-route-seal loop, as a ratio to AES-GCM alone"};
-    std::string json_file, commit = "unknown";
-    bool quick = false;
-    app.add_option("--json", json_file, "write the rows to FILE");
-    app.add_option("--commit", commit, "commit to put into the rows");
-    app.add_flag("--quick", quick, "fewer packets; the figures wobble more");
-    CLI11_PARSE(app, argc, argv);
+    Options options;
+    app.add_option("--json", options.json_file, "write the rows to FILE");
+    app.add_option("--commit", options.commit, "commit to put into the rows");
+    app.add_option("--sizes", options.sizes, "bytes that the outer layer seals")->delimiter(',');
+    app.add_option("--receivers", options.receivers, "receivers of each sender")->delimiter(',');
+    app.add_option("--groups", options.groups, "packets of a sender that arrive together")
+        ->delimiter(',');
+    app.add_option("--aes", options.aes, "key bits")
+        ->delimiter(',')
+        ->check(CLI::IsMember({128, 256}));
+    app.add_option("--keys", options.keys, "recipient keys")->check(CLI::Range(1, 60000));
+    app.add_option("--runs", options.runs, "runs of which the median is taken")
+        ->check(CLI::Range(1, 1000));
+    app.add_flag("--hugepages", options.hugepages, "packets in hugepages, as on a server");
+    app.add_flag("--quick", options.quick, "few rows and packets; the figures wobble more");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        std::exit(app.exit(error) == 0 ? 0 : 64);
+    }
+    if (options.quick) {
+        options.sizes = {100, 1200};
+        options.receivers = {1, 10, 200};
+        options.aes = {128};
+        options.packets = 40000;
+    }
+    return options;
+}
+
+int run(const Options& options) {
     if (srtp::aead_start() != srtp::AeadStart::ok) {
         std::cerr << "this CPU has no AES instructions\n";
         return 1;
     }
-    test::RingPort in("bench", 1, 1, 256, 1023);
-    auto pool = make_packet_pool("bench-out", 8191, SOCKET_ID_ANY);
-    rte_mempool* null_pool = in.pool();
-    auto out = Port::open(PortConfig{.name = "sink", .device = "net_null0", .rx_interrupts = false},
-                          {&null_pool, 1});
+    const auto cpus = test::cpus_of_process();
+    if (cpus.size() < 2) {
+        std::cerr << "two CPUs are needed: one for the worker and one that feeds it\n";
+        return 1;
+    }
+    EalConfig eal;
+    eal.program = "forward_bench";
+    eal.no_huge_mib = kMemoryMib;
+    eal.control_cpus = {cpus.back()};
+    eal.worker_cpus = {cpus.front()};
+    if (options.hugepages) eal.hugepages_mib = {kMemoryMib};
+    test::test_eal(eal);
+    Lab lab;
     auto rows = nlohmann::json::array();
-    for (const std::size_t size : {100u, 1200u})
-        for (const unsigned receivers : {1u, 10u, 200u})
-            for (const unsigned group : {1u, 8u}) {
-                const unsigned packets = (quick ? 40000u : 400000u) / receivers + 64;
-                rows.push_back(measure({size, receivers, group, 128}, in, out, pool.get(),
-                                       quick ? 5 : 9, packets, commit));
-                print(rows.back());
-            }
-    if (!json_file.empty()) std::ofstream(json_file) << rows.dump(2) << '\n';
+    for (const auto aes : options.aes)
+        for (const auto size : options.sizes)
+            for (const auto receivers : options.receivers)
+                for (const auto group : options.groups) {
+                    rows.push_back(
+                        measure({size, receivers, group, options.keys, aes}, lab, options));
+                    print(rows.back());
+                }
+    if (!options.json_file.empty()) std::ofstream(options.json_file) << rows.dump(2) << '\n';
     return 0;
 }
 
@@ -226,7 +190,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     try {
-        return mdd::bench::run(argc, argv);
+        return mdd::bench::run(mdd::bench::parse(argc, argv));
     } catch (const std::exception& error) {
         std::cerr << "forward_bench: " << error.what() << '\n';
         return 1;

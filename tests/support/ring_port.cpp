@@ -11,23 +11,6 @@
 namespace mdd::test {
 namespace {
 
-EalConfig test_config() {
-    EalConfig config;
-    config.program = "mdd-test";
-    config.no_huge_mib = 64;
-    // The CPUs that this process has, whatever their numbers; workers share them in turn.
-    cpu_set_t allowed;
-    CPU_ZERO(&allowed);
-    sched_getaffinity(0, sizeof allowed, &allowed);
-    config.control_cpus.clear();
-    for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-        if (CPU_ISSET(cpu, &allowed)) config.control_cpus.push_back(cpu);
-    config.worker_cpus.clear();
-    for (unsigned worker = 0; worker < kTestWorkers; ++worker)
-        config.worker_cpus.push_back(config.control_cpus[worker % config.control_cpus.size()]);
-    return config;
-}
-
 rte_ring* make_ring(const std::string& name, unsigned size) {
     rte_ring* ring =
         rte_ring_create(name.c_str(), size, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
@@ -48,8 +31,29 @@ void free_ring(rte_ring* ring) {
 
 }  // namespace
 
-Eal& test_eal() {
-    static Eal eal(test_config());
+std::vector<unsigned> cpus_of_process() {
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    sched_getaffinity(0, sizeof allowed, &allowed);
+    std::vector<unsigned> cpus;
+    for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+        if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
+    return cpus;
+}
+
+EalConfig test_eal_config() {
+    EalConfig config;
+    config.program = "mdd-test";
+    config.no_huge_mib = 64;
+    config.control_cpus = cpus_of_process();
+    config.worker_cpus.clear();
+    for (unsigned worker = 0; worker < kTestWorkers; ++worker)
+        config.worker_cpus.push_back(config.control_cpus[worker % config.control_cpus.size()]);
+    return config;
+}
+
+Eal& test_eal(const EalConfig& config) {
+    static Eal eal(config);
     return eal;
 }
 
@@ -96,6 +100,19 @@ void RingPort::inject(std::uint16_t queue, srtp::Bytes frame) {
         rte_pktmbuf_free(packet);
         throw std::runtime_error("inject: the receive ring is full");
     }
+}
+
+// The other side of a ring is another thread, which DPDK's inlined functions do not tell the
+// compiler: without a barrier a loop around them would go on looking at what it has read once.
+unsigned RingPort::offer(std::uint16_t queue, rte_mbuf** packets, unsigned count) {
+    rte_compiler_barrier();
+    return rte_ring_enqueue_burst(rx_rings_[queue], reinterpret_cast<void**>(packets), count,
+                                  nullptr);
+}
+
+unsigned RingPort::waiting(std::uint16_t queue) const {
+    rte_compiler_barrier();
+    return rte_ring_count(rx_rings_[queue]);
 }
 
 std::vector<std::vector<std::uint8_t>> RingPort::collect(std::uint16_t queue) {

@@ -8,8 +8,7 @@
 //   auto sent = ring.collect(0);             // vector of frames transmitted on queue 0, oldest
 //   first
 //
-// The first RingPort (or test_eal()) starts the one EAL of the process: 64 MiB without hugepages, a
-// unique prefix, kTestWorkers worker lcores floating over every CPU. Link ring_port_dep; one EAL
+// The first RingPort (or test_eal()) starts the one EAL of the process. Link ring_port_dep; one EAL
 // per process, so one test program per EAL set-up.
 #pragma once
 
@@ -27,8 +26,14 @@ namespace mdd::test {
 
 inline constexpr unsigned kTestWorkers = 2;
 
-// Starts EAL at the first call; lives until the process ends.
-Eal& test_eal();
+// The CPUs that this process may use, whatever their numbers.
+std::vector<unsigned> cpus_of_process();
+
+// Workers share the CPUs of the process in turn; 64 MiB without hugepages.
+EalConfig test_eal_config();
+
+// Starts EAL at the first call, with that call's configuration; lives until the process ends.
+Eal& test_eal(const EalConfig& config = test_eal_config());
 
 class RingPort {
   public:
@@ -44,6 +49,11 @@ class RingPort {
     // Puts a copy of `frame` on a receive queue. Throws std::runtime_error when the ring or the
     // pool is full, or the frame longer than a buffer.
     void inject(std::uint16_t queue, srtp::Bytes frame);
+    // Puts mbufs on a receive queue as they are, as many as fit; returns how many, from the front.
+    // From one thread.
+    unsigned offer(std::uint16_t queue, rte_mbuf** packets, unsigned count);
+    // How many packets wait in a receive queue.
+    unsigned waiting(std::uint16_t queue) const;
     // Everything transmitted on `queue` since the last call, oldest first. Frees the mbufs.
     // Multi-segment mbufs are joined.
     std::vector<std::vector<std::uint8_t>> collect(std::uint16_t queue);

@@ -1,0 +1,141 @@
+// The conferences of the forwarding benchmark: see fan_out.h.
+#include "tests/bench/fan_out.h"
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+
+#include "dataplane/net/header_template.h"
+#include "dataplane/port.h"
+
+namespace mdd::bench {
+namespace {
+
+const auto kOurs = *net::parse_socket_address("10.9.0.1:5004");
+constexpr net::MacAddress kSenderMac{{2, 0, 0, 0, 0, 1}};
+constexpr std::uint32_t kFirstAddress = 0x0a100001;  // 10.16.0.1
+constexpr std::uint64_t kEpoch = 1;                  // of the senders' keys
+constexpr std::uint32_t kFirstSsrc = 0x10000000;
+constexpr std::size_t kMailboxPlaces = 16384;
+// Senders start anywhere in the sequence space, so that half of the copies need a sequence number
+// in their header block.
+constexpr std::uint64_t kFirstIndexStep = 25033;
+
+srtp::Profile profile_of(unsigned aes_bits) {
+    return aes_bits == 128 ? srtp::Profile::double_aes_128_gcm : srtp::Profile::double_aes_256_gcm;
+}
+
+// Key bytes of member `number`: different for each, of no other meaning.
+std::vector<std::uint8_t> key_bytes(unsigned aes_bits, std::size_t number) {
+    std::vector<std::uint8_t> bytes(aes_bits / 8, 0x5a);
+    std::memcpy(bytes.data(), &number, sizeof number);
+    return bytes;
+}
+
+srtp::SessionKeys session_keys(unsigned aes_bits, std::size_t number) {
+    const auto key = key_bytes(aes_bits, number);
+    const std::vector<std::uint8_t> salt(srtp::kHopSaltBytes, 3);
+    srtp::SessionKeys keys;
+    keys.profile = profile_of(aes_bits);
+    keys.rtp_key = srtp::Secret<32>(key);
+    keys.rtcp_key = srtp::Secret<32>(key);
+    keys.rtp_salt = srtp::Secret<12>(salt);
+    keys.rtcp_salt = srtp::Secret<12>(salt);
+    return keys;
+}
+
+std::vector<std::size_t> shuffled(std::size_t count, std::mt19937_64& random) {
+    std::vector<std::size_t> numbers(count);
+    std::iota(numbers.begin(), numbers.end(), std::size_t{0});
+    std::shuffle(numbers.begin(), numbers.end(), random);
+    return numbers;
+}
+
+}  // namespace
+
+FanOut::FanOut(const FanOutConfig& config, Port& in, Port& out, rte_mempool* copies)
+    : config_(config), out_(out), mailbox_(kMailboxPlaces) {
+    const std::size_t members = config.receivers + std::size_t{1};
+    const std::size_t flows = members * config.conferences();
+    worker_ = std::make_unique<Worker>(
+        WorkerConfig{.ports = {{&in, kOurs.ip, 0, 0}, {&out, kOurs.ip, -1, 0}},
+                     .udp_ports = {5004},
+                     .pool = copies,
+                     .adaptive_idle = false,
+                     .conferences = config.conferences(),
+                     .flows = flows},
+        mailbox_);
+    std::mt19937_64 random(config.keys);
+    keys_.resize(flows);
+    for (const auto number : shuffled(flows, random))
+        keys_[number] =
+            std::make_unique<const srtp::Keyset>(session_keys(config.aes_bits, number), kEpoch);
+    streams_.resize(config.conferences());
+    for (const auto slot : shuffled(config.conferences(), random))
+        add_conference(static_cast<ConferenceSlot>(slot));
+    std::shuffle(senders_.begin(), senders_.end(), random);
+}
+
+FanOut::~FanOut() {
+    worker_->drain();
+}
+
+void FanOut::add_conference(ConferenceSlot slot) {
+    const std::size_t members = config_.receivers + std::size_t{1};
+    post(AddConference{slot, std::make_unique<Conference>(members)});
+    for (std::size_t member = 0; member < members; ++member)
+        add_member(slot, static_cast<MemberSlot>(member));
+    streams_[slot] = std::make_unique<Stream>(kFirstSsrc + slot, members);
+}
+
+void FanOut::add_member(ConferenceSlot conference, MemberSlot slot) {
+    const bool sends = slot == 0;
+    const auto number = static_cast<std::uint32_t>(conference * (config_.receivers + 1) + slot);
+    auto member = std::make_unique<Member>();
+    member->conference = conference;
+    member->slot = slot;
+    member->port = sends ? 0 : 1;
+    member->remote = {net::to_be(kFirstAddress + number), net::to_be(std::uint16_t{40000})};
+    member->local = kOurs;
+    member->header = net::make_header_template(out_.mac(), out_.mac(), kOurs, member->remote);
+    member->resolved = true;
+    if (sends) {
+        member->endpoint = std::make_unique<Endpoint>();
+        member->endpoint->streams.reserve(4);
+    }
+    const auto remote = member->remote;
+    post(AddMember{std::move(member)});
+    const auto* keys = keys_[number].get();
+    if (!sends) return post(SetTransmitKeys{conference, slot, keys, 1});
+    post(InstallReceiveKeys{conference, slot, keys});
+    const auto copy = session_keys(config_.aes_bits, number);
+    senders_.push_back({.key = std::make_unique<srtp::AeadKey>(
+                            copy.rtp_key.first(config_.aes_bits / 8), copy.rtp_salt.bytes()),
+                        .header = net::make_header_template(kSenderMac, out_.mac(), remote, kOurs),
+                        .ssrc = kFirstSsrc + conference,
+                        .index = (kFirstIndexStep * (conference + 1)) % 0x10000});
+}
+
+void FanOut::post(decltype(Command::body) body) {
+    auto command = std::make_unique<Command>();
+    command->body = std::move(body);
+    if (!mailbox_.post(command)) throw std::runtime_error("the mailbox is full");
+    worker_->poll_once();
+    if (!mailbox_.acknowledged()) throw std::runtime_error("a command was not carried out");
+}
+
+unsigned FanOut::grant() {
+    unsigned granted = 0;
+    Notice notice;
+    while (mailbox_.next(notice)) {
+        if (notice.kind != Notice::Kind::ssrc_seen)
+            throw std::runtime_error("the worker says what nobody expects");
+        post(GrantSsrc{notice.conference, notice.member, streams_[notice.conference].get(),
+                       notice.epoch});
+        ++granted;
+    }
+    return granted;
+}
+
+}  // namespace mdd::bench

@@ -1,0 +1,59 @@
+// Conferences of one sender and N receivers on a real Worker, as many as it takes for the wanted
+// number of recipient keys; control's part is played here. Keys and members lie in shuffled memory,
+// as after days of joins and leaves.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "dataplane/srtp/aead.h"
+#include "dataplane/worker.h"
+
+namespace mdd::bench {
+
+struct FanOutConfig {
+    std::size_t size_bytes = 1200;  // what the outer layer of a received packet seals, OHB included
+    unsigned receivers = 10;        // of each sender
+    unsigned group = 1;             // packets of one sender that arrive together
+    unsigned keys = 10000;          // recipient keys, all conferences together
+    unsigned aes_bits = 128;        // 128 or 256
+
+    unsigned conferences() const { return keys < receivers ? 1 : keys / receivers; }
+};
+
+// A sender as the generator sees it: its own copy of the key, so that the worker's stays cold.
+struct FanOutSender {
+    std::unique_ptr<srtp::AeadKey> key;
+    net::HeaderTemplate header;  // towards the worker
+    std::uint32_t ssrc = 0;
+    std::uint64_t index = 0;  // of its next packet
+};
+
+class FanOut {
+  public:
+    // Between queue 0 of `in` and queue 0 of `out`; `copies` is the pool of what is sent.
+    FanOut(const FanOutConfig& config, Port& in, Port& out, rte_mempool* copies);
+    ~FanOut();
+
+    Worker& worker() { return *worker_; }
+    const FanOutConfig& config() const { return config_; }
+    // In shuffled order; the generator's from now on.
+    std::vector<FanOutSender>& senders() { return senders_; }
+    // Grants every SSRC that the worker has asked about; returns how many.
+    unsigned grant();
+
+  private:
+    void add_conference(ConferenceSlot slot);
+    void add_member(ConferenceSlot conference, MemberSlot slot);
+    void post(decltype(Command::body) body);
+
+    const FanOutConfig config_;
+    Port& out_;
+    Mailbox mailbox_;
+    std::vector<std::unique_ptr<const srtp::Keyset>> keys_;  // by member, all conferences in turn
+    std::vector<std::unique_ptr<Stream>> streams_;           // by conference
+    std::vector<FanOutSender> senders_;
+    std::unique_ptr<Worker> worker_;
+};
+
+}  // namespace mdd::bench

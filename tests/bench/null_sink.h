@@ -1,0 +1,35 @@
+// A port that sends into nothing but holds buffers back as a NIC's transmit ring does: the last 512
+// stay in flight, so that fresh copies do not always come from the same few warm buffers.
+#pragma once
+
+#include <vector>
+
+#include "dataplane/port.h"
+
+namespace mdd::bench {
+
+class NullSink {
+  public:
+    static constexpr unsigned kInFlight = 512;
+    // `name` is unique in the process. `pool` gives the buffers that are in flight at the
+    // beginning.
+    NullSink(const std::string& name, rte_mempool* pool);
+    // Frees what is in flight. Precondition: nobody sends any more.
+    ~NullSink();
+    NullSink(const NullSink&) = delete;
+    NullSink& operator=(const NullSink&) = delete;
+
+    Port& port() { return port_; }
+
+  private:
+    // rte_eth_add_tx_callback(): exchanges what is sent for what has been in flight longest.
+    static std::uint16_t exchange(std::uint16_t, std::uint16_t, rte_mbuf** packets,
+                                  std::uint16_t count, void* self);
+
+    std::vector<rte_mbuf*> in_flight_;
+    std::size_t oldest_ = 0;
+    Port port_;
+    const rte_eth_rxtx_callback* callback_;
+};
+
+}  // namespace mdd::bench
