@@ -20,12 +20,11 @@ constexpr std::size_t max_udp_payload_bytes(std::size_t mtu_bytes) {
 
 // Trivially copyable; read-only while workers use it. Built by make_header_template() only.
 struct HeaderTemplate {
-    alignas(16) std::array<std::uint8_t, kHeaderBytes> bytes{};  // lengths and both checksums zero
+    std::array<std::uint8_t, kHeaderBytes> bytes{};  // lengths and both checksums zero
     std::uint16_t ip_sum =
         0;  // folded sum of the IPv4 header without its total length, memory order
     std::uint16_t pseudo_sum =
         0;  // folded sum of addresses and protocol (RFC 768 pseudo-header without length)
-    std::uint16_t ports_sum = 0;  // folded sum of the two ports
 };
 
 // IPv4 id 0 with DF set (RFC 6864 atomic datagram), TTL 64, ECN 00. Precondition: dscp < 64. Off

@@ -113,32 +113,30 @@ AeadKey::AeadKey(Bytes key, Bytes salt) : is_256_(key.size() == 32) {
     static_assert(sizeof(gcm_key_data) == kExpandedBytes && alignof(gcm_key_data) <= 64);
     (is_256_ ? g_path.expand_256 : g_path.expand_128)(
         key.data(), reinterpret_cast<gcm_key_data*>(expanded_.data()));
-    std::copy_n(salt.begin(), kNonceBytes, salt_.begin());
+    std::memcpy(&salt_head_, salt.data(), sizeof salt_head_);
+    std::memcpy(&salt_tail_, salt.data() + sizeof salt_head_, sizeof salt_tail_);
 #ifdef MDD_AUDIT
-    fingerprint_ = fingerprint_of(expanded_.data(), is_256_, salt_);
+    fingerprint_ = fingerprint_of(expanded_.data(), is_256_, salt);
 #endif
 }
 
 AeadKey::~AeadKey() {
     wipe(expanded_.data(), expanded_.size());
-    wipe(salt_.data(), salt_.size());
+    wipe(&salt_head_, sizeof salt_head_);
+    wipe(&salt_tail_, sizeof salt_tail_);
 }
 
-Nonce AeadKey::rtp_nonce(std::uint32_t ssrc, std::uint64_t index) const {
-    Nonce nonce{};
-    store_be32(nonce.data() + 2, ssrc);
-    store_be32(nonce.data() + 6, static_cast<std::uint32_t>(index >> 16));
-    store_be16(nonce.data() + 10, static_cast<std::uint16_t>(index));
-    for (std::size_t i = 0; i < kNonceBytes; ++i) nonce[i] ^= salt_[i];
-    return nonce;
-}
-
-Nonce AeadKey::rtcp_nonce(std::uint32_t ssrc, std::uint32_t index) const {
-    Nonce nonce{};
-    store_be32(nonce.data() + 2, ssrc);
-    store_be32(nonce.data() + 8, index);
-    for (std::size_t i = 0; i < kNonceBytes; ++i) nonce[i] ^= salt_[i];
-    return nonce;
+void AeadKey::prefetch(std::size_t size_bytes) const {
+    constexpr std::size_t kLine = 64, kLines = kExpandedBytes / kLine + 1;
+    // Round keys stand at the beginning, and behind them the hash powers, the highest one first: a
+    // short packet needs the last ones, one for each of its blocks and two more.
+    constexpr std::size_t kRoundKeyLines = 4, kBlock = 16;
+    const std::size_t powers = ((size_bytes + kBlock - 1) / kBlock + 2) * kBlock / kLine + 1;
+    const auto* key = expanded_.data();
+    for (std::size_t line = 0; line < kRoundKeyLines; ++line)
+        __builtin_prefetch(key + line * kLine);
+    const auto first = kLines - std::min(powers, kLines - kRoundKeyLines);
+    for (std::size_t line = first; line < kLines; ++line) __builtin_prefetch(key + line * kLine);
 }
 
 bool open(const AeadKey& key, const Nonce& nonce, Bytes aad, Bytes sealed,

@@ -29,10 +29,18 @@ class alignas(64) AeadKey {
 
     // Nonce of an SRTP packet: (00 00 || SSRC || ROC || SEQ) XOR salt (RFC 7714 §8.1). `index` =
     // ROC * 2^16 + SEQ.
-    Nonce rtp_nonce(std::uint32_t ssrc, std::uint64_t index) const;
+    Nonce rtp_nonce(std::uint32_t ssrc, std::uint64_t index) const {
+        return nonce(std::uint64_t{ssrc} << 16 | (index >> 32 & 0xffff),
+                     static_cast<std::uint32_t>(index));
+    }
     // Nonce of an SRTCP packet: (00 00 || SSRC || 00 00 || index) XOR salt (RFC 7714 §9.1).
     // `index`: 31 bits.
-    Nonce rtcp_nonce(std::uint32_t ssrc, std::uint32_t index) const;
+    Nonce rtcp_nonce(std::uint32_t ssrc, std::uint32_t index) const {
+        return nonce(std::uint64_t{ssrc} << 16, index);
+    }
+    // Asks for the memory that a packet of `size_bytes` will read of this key, and does not wait
+    // for it.
+    void prefetch(std::size_t size_bytes) const;
 
   private:
     friend bool open(const AeadKey&, const Nonce&, Bytes, Bytes, std::uint8_t*);
@@ -40,8 +48,20 @@ class alignas(64) AeadKey {
     static constexpr std::size_t kExpandedBytes =
         1008;  // sizeof(gcm_key_data), checked in aead.cpp
 
+    // The first 8 bytes and the last 4, as numbers. In two words, as they are for every packet:
+    // byte by byte this cost a tenth of the whole loop.
+    Nonce nonce(std::uint64_t head, std::uint32_t tail) const {
+        head = from_big_endian(head) ^ salt_head_;
+        tail = from_big_endian(tail) ^ salt_tail_;
+        Nonce made;
+        std::memcpy(made.data(), &head, sizeof head);
+        std::memcpy(made.data() + sizeof head, &tail, sizeof tail);
+        return made;
+    }
+
     alignas(64) std::array<std::uint8_t, kExpandedBytes> expanded_{};
-    std::array<std::uint8_t, kNonceBytes> salt_{};
+    std::uint64_t salt_head_ = 0;  // as in memory
+    std::uint32_t salt_tail_ = 0;
     bool is_256_ = false;
 #ifdef MDD_AUDIT
     std::uint64_t fingerprint_ = 0;  // for the nonce ledger; a hash, not key bytes

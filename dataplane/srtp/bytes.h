@@ -19,17 +19,24 @@ using MutableBytes = std::span<std::uint8_t>;
 inline std::uint16_t load_be16(const std::uint8_t* p) {
     return static_cast<std::uint16_t>(p[0] << 8 | p[1]);
 }
+// A number as it stands in memory in network byte order, and back.
+constexpr std::uint32_t from_big_endian(std::uint32_t v) {
+    return std::endian::native == std::endian::little ? __builtin_bswap32(v) : v;
+}
+constexpr std::uint64_t from_big_endian(std::uint64_t v) {
+    return std::endian::native == std::endian::little ? __builtin_bswap64(v) : v;
+}
 inline std::uint32_t load_be32(const std::uint8_t* p) {
     std::uint32_t v;
     std::memcpy(&v, p, sizeof v);
-    return std::endian::native == std::endian::little ? __builtin_bswap32(v) : v;
+    return from_big_endian(v);
 }
 inline void store_be16(std::uint8_t* p, std::uint16_t v) {
     p[0] = static_cast<std::uint8_t>(v >> 8);
     p[1] = static_cast<std::uint8_t>(v);
 }
 inline void store_be32(std::uint8_t* p, std::uint32_t v) {
-    if constexpr (std::endian::native == std::endian::little) v = __builtin_bswap32(v);
+    v = from_big_endian(v);
     std::memcpy(p, &v, sizeof v);
 }
 
