@@ -21,8 +21,7 @@ bool Membership::seat(EndpointState& endpoint, const Notice& notice, TimePoint n
     const Place place{owner, notice.port, notice.flow, *hop};
     if (endpoint.place == place) return true;
     endpoint.place = place;
-    state_.courier.send(
-        state_.publisher.member(endpoint.ref, place, port.mac, state_.settings.ssrcs_per_endpoint));
+    state_.courier.send(state_.publisher.member(endpoint.ref, place, port.mac));
     const NextHop next{place.port, place.next_hop};
     state_.neighbours.use(next);
     if (const auto mac = state_.neighbours.find(next))

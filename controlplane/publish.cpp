@@ -40,26 +40,25 @@ Change Publisher::conference(ConferenceSlot slot, std::size_t members) const {
     return change;
 }
 
-Change Publisher::member(EndpointRef who, const Place& place, const net::MacAddress& port_mac,
-                         std::size_t streams) const {
+Change Publisher::member(EndpointRef who, const Place& place,
+                         const net::MacAddress& port_mac) const {
     Change change;
     for (unsigned worker = 0; worker < workers_; ++worker) {
         auto member = std::make_unique<Member>();
         member->conference = who.conference;
         member->slot = who.member;
         member->owner = place.owner;
-        member->port = place.port;
         member->remote = place.flow.remote;
         member->local = place.flow.local;
         member->next_hop = place.next_hop;
+        if (worker == place.owner) member->endpoint = std::make_unique<Endpoint>();
         // The receiver's link-layer address comes with SetNeighbour.
-        member->header =
-            net::make_header_template(port_mac, {}, place.flow.local, place.flow.remote);
-        if (worker == place.owner) {
-            member->endpoint = std::make_unique<Endpoint>();
-            member->endpoint->streams.reserve(streams);
-        }
-        add(change, worker, AddMember{std::move(member)});
+        add(change, worker,
+            AddMember{std::move(member),
+                      {.header = net::make_header_template(port_mac, {}, place.flow.local,
+                                                           place.flow.remote),
+                       .port = place.port,
+                       .state = Recipient::State::unresolved}});
     }
     return change;
 }

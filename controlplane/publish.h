@@ -44,9 +44,8 @@ class Publisher {
 
     // To every worker, with places for `members` endpoints.
     Change conference(ConferenceSlot slot, std::size_t members) const;
-    // To every worker; the receiving side on the owner alone, with room for `streams` SSRCs.
-    Change member(EndpointRef who, const Place& place, const net::MacAddress& port_mac,
-                  std::size_t streams) const;
+    // To every worker; the receiving side on the owner alone.
+    Change member(EndpointRef who, const Place& place, const net::MacAddress& port_mac) const;
 
     // First keys of an endpoint: inbound to the owner, outbound to every worker, counting afresh.
     Change first_keys(EndpointRef who, WorkerIndex owner, const srtp::Keyset* receive,

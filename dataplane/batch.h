@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 
 #include "dataplane/srtp/bytes.h"
@@ -33,11 +34,49 @@ struct Lane {
     void add(const MediaPacket& packet) { packets[count++] = packet; }
 };
 
-// Where plaintext goes, one room per packet: in the cache, away from the packet, so that a second
-// key can still be tried.
+// Packets of one conference that are opened, and then sealed, together: few enough for their
+// plaintext to stay in the nearest cache.
+inline constexpr unsigned kMaxGroup = 8;
+
+// The packets of a lane that go together: of one conference, in the order of their arrival.
+struct LaneGroup {
+    ConferenceSlot conference = 0;
+    std::uint8_t count = 0;
+    std::array<std::uint8_t, kMaxGroup> places;  // in the lane
+};
+class LaneGroups {
+  public:
+    // Every packet of the lane into one group.
+    void form(const Lane& lane) {
+        count_ = 0;
+        for (unsigned place = 0; place < lane.count; ++place)
+            add(lane.packets[place].sender->conference, place);
+    }
+    std::span<const LaneGroup> all() const { return {groups_.data(), count_}; }
+
+  private:
+    void add(ConferenceSlot conference, unsigned place) {
+        unsigned at = count_;
+        while (at > 0 && groups_[at - 1].conference != conference) --at;
+        // Only the last group of a conference may be open: packets keep their order.
+        if (at == 0 || groups_[at - 1].count == kMaxGroup) {
+            groups_[count_].conference = conference;
+            groups_[count_].count = 0;
+            at = ++count_;
+        }
+        auto& group = groups_[at - 1];
+        group.places[group.count++] = static_cast<std::uint8_t>(place);
+    }
+
+    unsigned count_ = 0;
+    std::array<LaneGroup, kMaxBurst> groups_;
+};
+
+// Where plaintext goes, one room per packet: away from the packet, so that a second key can still
+// be tried.
 struct alignas(64) Scratch {
     static constexpr std::size_t kRoomBytes = kMaxDatagramBytes + 64;
-    std::array<std::array<std::uint8_t, kRoomBytes>, kMaxBurst> rooms;
+    std::array<std::array<std::uint8_t, kRoomBytes>, kMaxGroup> rooms;
 };
 
 static_assert(std::is_trivially_copyable_v<Lane>);

@@ -16,22 +16,20 @@ void CommandRunner::operator()(AddConference& command) {
 }
 
 void CommandRunner::operator()(AddMember& command) {
-    auto replaced = table_.remove(command.member->conference, command.member->slot);
-    if (replaced) {
+    if (const auto* known = table_.find(command.member->conference, command.member->slot)) {
         // Another address, the same endpoint: keys and streams stay with it.
-        command.member->tx = replaced->tx;
-        command.member->key_start = replaced->key_start;
-        if (replaced->endpoint) std::swap(command.member->endpoint, replaced->endpoint);
+        const auto& keyed = table_.recipient(*known);
+        command.recipient.key(keyed.tx, keyed.key_start);
     }
-    table_.add(std::move(command.member));
+    auto replaced = table_.remove(command.member->conference, command.member->slot);
+    if (replaced && replaced->endpoint) std::swap(command.member->endpoint, replaced->endpoint);
+    table_.add(std::move(command.member), command.recipient);
     command.member = std::move(replaced);
 }
 
 void CommandRunner::operator()(SetTransmitKeys& command) {
-    auto* member = table_.find(command.conference, command.member);
-    if (member == nullptr) return;
-    member->tx = command.keys;
-    member->key_start = command.key_start;
+    if (const auto* member = table_.find(command.conference, command.member))
+        table_.recipient(*member).key(command.keys, command.key_start);
 }
 
 void CommandRunner::operator()(InstallReceiveKeys& command) {
@@ -83,22 +81,24 @@ void CommandRunner::operator()(ClearSsrcOwner& command) {
 
 void CommandRunner::operator()(PauseLeg& command) {
     auto& leg = command.stream->legs[command.receiver];
-    if (leg.paused && !command.paused) leg.rtp.end_run();
-    leg.paused = command.paused;
+    if (leg.paused != 0 && !command.paused) leg.rtp.end_run();
+    leg.paused = command.paused ? 1 : 0;
 }
 
 void CommandRunner::operator()(SetNeighbour& command) {
-    table_.for_each([&command](Member& member) {
-        if (member.port != command.port || member.next_hop != command.ip) return;
-        std::copy(command.mac.bytes.begin(), command.mac.bytes.end(), member.header.bytes.begin());
-        member.resolved = true;
+    table_.for_each([&](Member& member) {
+        auto& recipient = table_.recipient(member);
+        if (recipient.port != command.port || member.next_hop != command.ip) return;
+        std::copy(command.mac.bytes.begin(), command.mac.bytes.end(),
+                  recipient.header.bytes.begin());
+        recipient.state = Recipient::State::resolved;
     });
 }
 
 void CommandRunner::operator()(SendDatagram& command) {
     auto* packet = std::exchange(command.packet, nullptr);
     if (const auto* member = table_.find(command.conference, command.member))
-        return egress_.send_own(packet, *member);
+        return egress_.send_own(packet, table_.recipient(*member));
     egress_.drop_own(packet, srtp::Verdict::leg_not_keyed);
 }
 

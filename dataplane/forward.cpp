@@ -2,6 +2,7 @@
 #include "dataplane/forward.h"
 
 #include <cstring>
+#include <utility>
 
 #include "dataplane/srtp/aead.h"
 #include "dataplane/srtp/rtp.h"
@@ -24,9 +25,9 @@ constexpr std::uint32_t kSrtcpLimit = 0x80000000u;
 // Brings a leg up to date with its receiver's keys and its source's runs. At a new key start it
 // counts from ROC 0 again: afresh under keys that have sealed nothing on it yet, around what they
 // were used for otherwise (SRTCP, whose index the receiver reads, just goes on).
-void follow(Leg& leg, const Stream& stream, const Member& to) {
+void catch_up(Leg& leg, const Stream& stream, const Recipient& to) {
     const bool starts = leg.key_start != to.key_start;
-    if (leg.key_epoch != to.tx->epoch) {
+    if (leg.key_epoch != to.key_epoch) {
         leg.rtp.follow_key();
         if (starts) {
             leg.rtp = {};
@@ -35,7 +36,7 @@ void follow(Leg& leg, const Stream& stream, const Member& to) {
     } else if (starts) {
         leg.rtp.start_over();
     }
-    leg.key_epoch = to.tx->epoch;
+    leg.key_epoch = to.key_epoch;
     leg.key_start = to.key_start;
     if (leg.source_run != stream.run) {
         leg.rtp.end_run();
@@ -43,29 +44,77 @@ void follow(Leg& leg, const Stream& stream, const Member& to) {
     }
 }
 
-}  // namespace
-
-unsigned Forwarder::rtp(const OpenedRtp& opened, const Member& sender, Stream& stream) {
-    unsigned planned = 0;
-    for (const auto& to : table_.conference(sender.conference)->members) {
-        if (!to || to.get() == &sender) continue;
-        ++planned;
-        Verdict verdict = Verdict::leg_not_keyed;
-        if (to->tx != nullptr) {
-            auto& leg = stream.legs[to->slot];
-            follow(leg, stream, *to);
-            verdict = rtp_leg(opened, leg, *to);
-        }
-        if (verdict != kDone) counters_.drop(verdict);
-    }
-    counters_.planned.add(planned);
-    return planned;
+Leg& leg_towards(const Recipient& to, MemberSlot slot, Stream& stream) {
+    auto& leg = stream.legs[slot];
+    if (leg.key_epoch != to.key_epoch || leg.key_start != to.key_start ||
+        leg.source_run != stream.run)
+        catch_up(leg, stream, to);
+    return leg;
 }
 
-Verdict Forwarder::rtp_leg(const OpenedRtp& opened, Leg& leg, const Member& to) {
-    if (leg.paused) return Verdict::leg_paused;
-    const std::size_t most = opened.header.size() + opened.body_bytes + srtp::kMaxOhbBytes +
-                             srtp::kTagBytes + opened.tail.size();
+CopyOhb::Form form_of(const srtp::Ohb& ohb) {
+    CopyOhb::Form form;
+    form.size_bytes = static_cast<std::uint8_t>(srtp::write_ohb(ohb, form.bytes.data()));
+    return form;
+}
+
+// How far ahead of the copy that is being made its neighbours are asked for: a key comes line by
+// line, while recipients and legs lie side by side.
+constexpr std::size_t kKeysAhead = 2, kRecipientsAhead = 4;
+
+}  // namespace
+
+CopyOhb::CopyOhb(const srtp::Ohb& received, std::uint16_t sequence)
+    : original_sequence(received.sequence.value_or(sequence)) {
+    // Whatever else is sent, it is not the original.
+    const auto different = static_cast<std::uint16_t>(original_sequence + 1);
+    same = form_of(srtp::with_sequence(received, sequence, original_sequence));
+    other = form_of(srtp::with_sequence(received, sequence, different));
+}
+
+void Forwarder::prefetch_recipients(ConferenceSlot conference) const {
+    const auto& recipients = table_.conference(conference)->recipients;
+    for (std::size_t i = 0; i < kRecipientsAhead && i < recipients.size(); ++i)
+        __builtin_prefetch(&recipients[i]);
+}
+
+void Forwarder::prefetch_first_key(ConferenceSlot conference, std::size_t packet_bytes) const {
+    for (const auto& to : table_.conference(conference)->recipients) {
+        if (to.tx == nullptr) continue;
+        return to.tx->rtp.prefetch(packet_bytes);
+    }
+}
+
+unsigned Forwarder::rtp(std::span<OpenedRtp> group, ConferenceSlot conference) {
+    const auto& recipients = table_.conference(conference)->recipients;
+    egress_.expect(static_cast<unsigned>(group.size() * recipients.size()));
+    unsigned planned = 0;
+    for (std::size_t slot = 0; slot < recipients.size(); ++slot) {
+        const auto& to = recipients[slot];
+        if (slot + kKeysAhead < recipients.size())
+            if (const auto* keys = recipients[slot + kKeysAhead].tx)
+                keys->rtp.prefetch(group.front().body_bytes);
+        if (to.state == Recipient::State::absent) continue;
+        for (auto& opened : group) {
+            if (opened.sender == slot) continue;
+            ++planned;
+            auto verdict = Verdict::leg_not_keyed;
+            if (to.tx != nullptr)
+                verdict = rtp_leg(
+                    opened, leg_towards(to, static_cast<MemberSlot>(slot), *opened.stream), to);
+            if (verdict != kDone) counters_.drop(verdict);
+        }
+    }
+    egress_.expect_no_more();
+    counters_.planned.add(planned);
+    return planned / static_cast<unsigned>(group.size());
+}
+
+Verdict Forwarder::rtp_leg(OpenedRtp& opened, Leg& leg, const Recipient& to) {
+    if (leg.paused != 0) return Verdict::leg_paused;
+    const std::size_t header_bytes = opened.header.size(), tail_bytes = opened.tail.size();
+    const std::size_t most =
+        header_bytes + opened.body_bytes + srtp::kMaxOhbBytes + srtp::kTagBytes + tail_bytes;
     if (const auto verdict = egress_.may_send(to, most); verdict != Verdict::accepted)
         return verdict;
     // From here on the index is spent, whatever happens: it is never handed to another packet.
@@ -74,21 +123,24 @@ Verdict Forwarder::rtp_leg(const OpenedRtp& opened, Leg& leg, const Member& to) 
 
     const auto sequence = static_cast<std::uint16_t>(placed.index);
     std::size_t plain_bytes = opened.body_bytes;
-    if (opened.is_double)
-        plain_bytes += srtp::write_ohb(srtp::with_sequence(opened.ohb, opened.sequence, sequence),
-                                       opened.body + opened.body_bytes);
-
-    const std::size_t header_bytes = opened.header.size();
+    if (opened.is_double) {
+        const auto& ohb =
+            sequence == opened.ohb.original_sequence ? opened.ohb.same : opened.ohb.other;
+        // Mostly the same as for the receiver before, and then not to be touched: the cipher reads
+        // faster what was not written just now.
+        if (std::exchange(opened.ohb_in_place, &ohb) != &ohb)
+            std::memcpy(opened.body + opened.body_bytes, ohb.bytes.data(), ohb.bytes.size());
+        plain_bytes += ohb.size_bytes;
+    }
     const std::size_t sealed_bytes = plain_bytes + srtp::kTagBytes;
-    const auto draft = egress_.start(header_bytes + sealed_bytes + opened.tail.size());
+    const auto draft = egress_.start(header_bytes + sealed_bytes + tail_bytes);
     if (draft.packet == nullptr) return kDone;
     std::memcpy(draft.payload, opened.header.data(), header_bytes);
     srtp::store_be16(draft.payload + 2, sequence);
-    srtp::seal(to.tx->rtp, to.tx->rtp.rtp_nonce(opened.ssrc, placed.index),
+    srtp::seal(to.tx->rtp, to.tx->rtp.rtp_nonce(opened.stream->ssrc, placed.index),
                Bytes(draft.payload, header_bytes), Bytes(opened.body, plain_bytes),
                draft.payload + header_bytes);
-    std::memcpy(draft.payload + header_bytes + sealed_bytes, opened.tail.data(),
-                opened.tail.size());
+    std::memcpy(draft.payload + header_bytes + sealed_bytes, opened.tail.data(), tail_bytes);
     egress_.finish(draft, to, &counters_.rtp_sent);
     return kDone;
 }
@@ -96,27 +148,28 @@ Verdict Forwarder::rtp_leg(const OpenedRtp& opened, Leg& leg, const Member& to) 
 unsigned Forwarder::rtcp(Bytes compound, const Member& sender, Stream& stream,
                          const Member* target) {
     unsigned planned = 0;
-    for (const auto& to : table_.conference(sender.conference)->members) {
-        if (!to || to.get() == &sender || (target != nullptr && to.get() != target)) continue;
+    const auto& recipients = table_.conference(sender.conference)->recipients;
+    for (std::size_t slot = 0; slot < recipients.size(); ++slot) {
+        const auto& to = recipients[slot];
+        if (to.state == Recipient::State::absent || slot == sender.slot) continue;
+        if (target != nullptr && slot != target->slot) continue;
         ++planned;
-        auto verdict = may_send_rtcp(compound.size(), *to);
-        if (verdict == Verdict::accepted) {
-            auto& leg = stream.legs[to->slot];
-            follow(leg, stream, *to);
-            verdict = rtcp_leg(compound, stream.ssrc, leg, *to);
-        }
+        auto verdict = may_send_rtcp(compound.size(), to);
+        if (verdict == Verdict::accepted)
+            verdict = rtcp_leg(compound, stream.ssrc,
+                               leg_towards(to, static_cast<MemberSlot>(slot), stream), to);
         if (verdict != kDone) counters_.drop(verdict);
     }
     counters_.planned.add(planned);
     return planned;
 }
 
-Verdict Forwarder::may_send_rtcp(std::size_t compound_bytes, const Member& to) const {
+Verdict Forwarder::may_send_rtcp(std::size_t compound_bytes, const Recipient& to) const {
     if (to.tx == nullptr) return Verdict::leg_not_keyed;
     return egress_.may_send(to, compound_bytes + kSrtcpOverheadBytes);
 }
 
-Verdict Forwarder::rtcp_leg(Bytes compound, std::uint32_t ssrc, Leg& leg, const Member& to) {
+Verdict Forwarder::rtcp_leg(Bytes compound, std::uint32_t ssrc, Leg& leg, const Recipient& to) {
     const std::size_t bytes = compound.size() + kSrtcpOverheadBytes;
     if (leg.rtcp_next >= kSrtcpLimit) return Verdict::key_exhausted;
     const std::uint32_t index = leg.rtcp_next++;

@@ -1,6 +1,8 @@
-// From one opened packet to its legs: index, header, OHB, seal, EKT tag. The only caller of seal()
+// From opened packets to their legs: index, header, OHB, seal, EKT tag. The only caller of seal()
 // in the data plane.
 #pragma once
+
+#include <span>
 
 #include "dataplane/batch.h"
 #include "dataplane/egress.h"
@@ -9,6 +11,22 @@
 
 namespace mdd {
 
+// The original header block of one packet's copies: with the sequence number that its sender gave
+// it, or without where the copy happens to have the same one. Made once, written in place of the
+// other when a copy needs it.
+struct CopyOhb {
+    struct Form {
+        std::array<std::uint8_t, srtp::kMaxOhbBytes> bytes{};
+        std::uint8_t size_bytes = 0;
+    };
+    Form same, other;
+    std::uint16_t original_sequence = 0;
+
+    CopyOhb() = default;
+    // `received` stands in a packet whose header says `sequence`.
+    CopyOhb(const srtp::Ohb& received, std::uint16_t sequence);
+};
+
 // An RTP packet whose outer layer has been opened. For a double profile `body` is the inner
 // ciphertext and inner tag.
 struct OpenedRtp {
@@ -16,11 +34,12 @@ struct OpenedRtp {
     std::uint8_t* body =
         nullptr;  // plaintext without the OHB; at least srtp::kMaxOhbBytes writable bytes follow
     std::size_t body_bytes = 0;
-    srtp::Ohb ohb{};  // as received
     bool is_double = false;
-    srtp::Bytes tail;  // EKT tag, passed through
-    std::uint32_t ssrc = 0;
-    std::uint16_t sequence = 0;
+    CopyOhb ohb;                                  // of a double packet
+    const CopyOhb::Form* ohb_in_place = nullptr;  // behind the body; null: what was received
+    srtp::Bytes tail;                             // EKT tag, passed through
+    Stream* stream = nullptr;
+    MemberSlot sender = 0;
     std::uint64_t index = 0;  // authenticated inbound index
 };
 
@@ -29,20 +48,26 @@ class Forwarder {
     Forwarder(Table& table, Egress& egress, Counters& counters)
         : table_(table), egress_(egress), counters_(counters) {}
 
-    // One copy to every other member of the sender's conference. Returns how many legs were
-    // planned. Precondition: `stream` is granted to `sender`, and this worker owns both.
-    unsigned rtp(const OpenedRtp& opened, const Member& sender, Stream& stream);
+    // One copy of each packet to every other member of the conference; receiver by receiver, so
+    // that each key is fetched once for all of them. Returns how many legs each packet was planned
+    // for. Precondition: the packets' senders are members; their streams are granted to them, and
+    // this worker owns them.
+    unsigned rtp(std::span<OpenedRtp> group, ConferenceSlot conference);
+    // Asks for the memory that rtp() will begin with, and does not wait for it: who receives, and,
+    // called again when that is there, the first receiver's key.
+    void prefetch_recipients(ConferenceSlot conference) const;
+    void prefetch_first_key(ConferenceSlot conference, std::size_t packet_bytes) const;
 
     // Seals `compound` (plain RTCP) and sends it: to every other keyed member, or to `target` only.
     unsigned rtcp(srtp::Bytes compound, const Member& sender, Stream& stream,
                   const Member* target = nullptr);
     // Whether a compound of this size can go to `to` now; the verdict when it can't: leg_not_keyed,
     // no_neighbour or too_long.
-    srtp::Verdict may_send_rtcp(std::size_t compound_bytes, const Member& to) const;
+    srtp::Verdict may_send_rtcp(std::size_t compound_bytes, const Recipient& to) const;
 
   private:
-    srtp::Verdict rtp_leg(const OpenedRtp& opened, Leg& leg, const Member& to);
-    srtp::Verdict rtcp_leg(srtp::Bytes compound, std::uint32_t ssrc, Leg& leg, const Member& to);
+    srtp::Verdict rtp_leg(OpenedRtp& opened, Leg& leg, const Recipient& to);
+    srtp::Verdict rtcp_leg(srtp::Bytes compound, std::uint32_t ssrc, Leg& leg, const Recipient& to);
 
     Table& table_;
     Egress& egress_;

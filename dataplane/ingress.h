@@ -29,10 +29,20 @@ class Ingress {
     void sort_handed(const HandedPacket* packets, unsigned count, MediaLanes& lanes);
 
   private:
-    void frame(PortIndex port, rte_mbuf* packet, MediaLanes& lanes);
+    // A media datagram whose sender is being looked up.
+    struct Arrival {
+        rte_mbuf* packet;
+        net::Frame frame;
+        bool is_rtcp;
+        std::size_t place;  // in the flow table
+        Member* sender;
+    };
+    void frame(PortIndex port, rte_mbuf* packet);
+    void look_up();
+    void place(MediaLanes& lanes);
     void arp(PortIndex port, rte_mbuf* packet, srtp::Bytes payload);
     void icmp(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
-    void udp(PortIndex port, rte_mbuf* packet, const net::Frame& frame, MediaLanes& lanes);
+    void udp(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
     void dtls(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
     void hand_off(rte_mbuf* packet, const net::Frame& frame, const Member& member, bool is_rtcp);
     void drop(rte_mbuf* packet, srtp::Verdict verdict);
@@ -43,6 +53,8 @@ class Ingress {
     Egress& egress_;
     Mailbox& mailbox_;
     Counters& counters_;
+    std::array<Arrival, kMaxBurst> arrivals_;
+    unsigned arrived_ = 0;
 };
 
 }  // namespace mdd

@@ -21,9 +21,10 @@ struct AddConference {
     std::unique_ptr<Conference> conference;
 };
 // An endpoint's place: its addresses and its owner. Replaces what stood in the slot; that comes
-// back in `member`.
+// back in `member`. Keys that the slot has stay, whatever `recipient` says.
 struct AddMember {
     std::unique_ptr<Member> member;
+    Recipient recipient;
 };
 // Keys that seal what we send to a member, on every worker; null: nothing is sent to it any more.
 // `key_start`: legs that counted under another value start at ROC 0, never with an index that these

@@ -71,7 +71,7 @@ rte_eth_conf masked_conf(const PortConfig& config, const rte_eth_dev_info& info,
     conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM & info.rx_offload_capa;
     conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_UDP_CKSUM & info.tx_offload_capa;
     features.rx_ipv4_checksum = conf.rxmode.offloads != 0;
-    features.tx_udp_checksum = conf.txmode.offloads != 0;
+    features.tx_udp_checksum = conf.txmode.offloads != 0 || config.checksums_behind;
     if (!features.rx_ipv4_checksum)
         features.fallbacks.push_back("IPv4 header checksums are verified in software");
     if (!features.tx_udp_checksum)

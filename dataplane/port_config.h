@@ -16,6 +16,9 @@ struct PortConfig {
         512;                   // more than 512 in flight overflows L2 and costs a third of the rate
     std::uint16_t mtu = 1500;  // IP bytes
     bool rx_interrupts = true;  // wished; used by idle = "adaptive"
+    // UDP checksums are completed behind the port, whatever the device says of itself: by a
+    // transmit callback that plays a NIC.
+    bool checksums_behind = false;
 };
 
 }  // namespace mdd

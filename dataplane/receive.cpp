@@ -1,9 +1,10 @@
-// The receiving side: gather, run, settle (RTP), and one by one (RTCP). The order of the checks is
+// The receiving side: RTP by groups of one conference, RTCP one by one. The order of the checks is
 // the point: nothing in a packet is believed, and no state changes, before its tag has verified.
 #include "dataplane/receive.h"
 
 #include <rte_cycles.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "dataplane/packet_pool.h"
@@ -18,6 +19,19 @@ namespace {
 
 // Smallest outer plaintext of a double packet: inner tag and a one-byte OHB (RFC 8723 §5.2).
 constexpr std::size_t kMinDoublePlainBytes = srtp::kTagBytes + 1;
+
+constexpr std::size_t kSsrcAt = 8;
+
+// How much is asked for ahead. Of a payload, the beginning: the processor's own prefetcher sees the
+// rest coming.
+constexpr std::size_t kLine = 64, kPayloadLines = 6, kStreamLines = 3, kLegLines = 2;
+// How many groups ahead of its turn a group's keys are asked for.
+constexpr std::size_t kGroupsAhead = 1;
+
+void prefetch_lines(const void* at, std::size_t lines) {
+    for (std::size_t line = 0; line < lines; ++line)
+        __builtin_prefetch(static_cast<const char*>(at) + line * kLine);
+}
 
 Verdict to_verdict(srtp::Replay replay) {
     switch (replay) {
@@ -56,20 +70,62 @@ void Receiver::consume(rte_mbuf* packet) {
 // --- RTP
 
 void Receiver::rtp(const Lane& lane) {
-    unsigned count = 0;
-    for (unsigned i = 0; i < lane.count; ++i) {
-        auto& job = jobs_[count];
-        if (!gather(lane.packets[i], job)) continue;
-        if (!job.alone) {
-            ++count;
-        } else {
-            auto* plain = scratch_.rooms[count].data();
-            settle(job, plain, open(job, 0, plain));
-        }
+    if (lane.count == 0) return;
+    prefetch_streams(lane);
+    groups_.form(lane);
+    const auto groups = groups_.all();
+    std::size_t ahead = 0;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        for (; ahead < groups.size() && ahead <= i + kGroupsAhead; ++ahead)
+            prefetch(lane, groups[ahead]);
+        run(lane, groups[i]);
     }
-    std::array<bool, kMaxBurst> verified;
-    for (unsigned i = 0; i < count; ++i) verified[i] = open(jobs_[i], 0, scratch_.rooms[i].data());
-    for (unsigned i = 0; i < count; ++i) settle(jobs_[i], scratch_.rooms[i].data(), verified[i]);
+}
+
+// A burst waits for memory together: first the streams and recipients of all packets are asked for,
+// then, one group ahead of its turn, what only they know the place of.
+void Receiver::prefetch_streams(const Lane& lane) const {
+    for (unsigned i = 0; i < lane.count; ++i) {
+        const auto& packet = lane.packets[i];
+        if (packet.bytes < srtp::kRtpFixedHeaderBytes) continue;
+        forwarder_.prefetch_recipients(packet.sender->conference);
+        const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
+        if (const auto* stream = packet.sender->endpoint->streams.find(ssrc))
+            prefetch_lines(stream, kStreamLines);
+    }
+}
+
+void Receiver::prefetch(const Lane& lane, const LaneGroup& group) const {
+    for (unsigned i = 0; i < group.count; ++i) {
+        const auto& packet = lane.packets[group.places[i]];
+        const auto& endpoint = *packet.sender->endpoint;
+        prefetch_lines(packet.data, std::min<std::size_t>(packet.bytes / kLine + 1, kPayloadLines));
+        __builtin_prefetch(packet.data + packet.bytes - 1);
+        if (i != 0 || !endpoint.hop.keyed() || packet.bytes < srtp::kRtpFixedHeaderBytes) continue;
+        endpoint.hop.newest()->prefetch_rtp(packet.bytes);
+        const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
+        if (const auto* stream = endpoint.streams.find(ssrc))
+            prefetch_lines(stream->legs.data(), kLegLines);
+    }
+    forwarder_.prefetch_first_key(group.conference, lane.packets[group.places[0]].bytes);
+}
+
+void Receiver::run(const Lane& lane, const LaneGroup& group) {
+    for (unsigned i = 0; i < group.count; ++i) rtp_packet(lane.packets[group.places[i]]);
+    forward_opened(group.conference);
+}
+
+void Receiver::rtp_packet(const MediaPacket& packet) {
+    // What such a packet proves can take streams away from this worker.
+    if (!packet.sender->endpoint->hop.proven()) forward_opened(packet.sender->conference);
+    RtpJob job;
+    if (!gather(packet, job)) return;
+    auto* plain = scratch_.rooms[opened_.count].data();
+    for (unsigned i = 0; i < job.attempts.count; ++i) {
+        const auto& attempt = job.attempts.list[i];
+        if (open(attempt, job, plain)) return settle(job, attempt, plain);
+    }
+    drop(packet.packet, Verdict::auth_fail);
 }
 
 bool Receiver::gather(const MediaPacket& packet, RtpJob& job) {
@@ -97,41 +153,33 @@ bool Receiver::gather(const MediaPacket& packet, RtpJob& job) {
     job.tail = datagram.last(tail_bytes);
     job.ssrc = view->ssrc();
     job.sequence = view->sequence();
-    const auto* stream = endpoint.find(job.ssrc);
+    const auto* stream = endpoint.streams.find(job.ssrc);
     const auto* pending = stream != nullptr ? nullptr : endpoint.find_pending(job.ssrc);
     const auto* rx = stream != nullptr ? &stream->rx : pending != nullptr ? &pending->rx : nullptr;
-    // Keys that wait for their proof, or the first packet of an SSRC: until it has verified,
-    // nothing tells on which side of a wrap the sequence numbers behind it lie.
-    job.alone = !endpoint.hop.proven() || rx == nullptr || !rx->rtp.started();
     const bool others = !endpoint.hop.proven() && endpoint.may_continue();
     job.attempts = endpoint.hop.rtp_attempts(rx, job.sequence, others, replay_window_);
     if (job.attempts.count == 0) return end(job.attempts.refused);
     return true;
 }
 
-bool Receiver::open(const RtpJob& job, unsigned attempt, std::uint8_t* plain) {
-    const auto& [keys, index, proof] = job.attempts.list[attempt];
-    return srtp::open(keys->rtp, keys->rtp.rtp_nonce(job.ssrc, index), job.header, job.sealed,
-                      plain);
+bool Receiver::open(const Attempt& attempt, const RtpJob& job, std::uint8_t* plain) {
+    const auto& key = attempt.keys->rtp;
+    return srtp::open(key, key.rtp_nonce(job.ssrc, attempt.index), job.header, job.sealed, plain);
 }
 
-void Receiver::settle(const RtpJob& job, std::uint8_t* plain, bool first_verified) {
-    unsigned attempt = 0;
-    for (bool verified = first_verified; !verified; verified = open(job, attempt, plain))
-        if (++attempt == job.attempts.count) return drop(job.packet.packet, Verdict::auth_fail);
-    const auto& proof = job.attempts.list[attempt];
+void Receiver::settle(const RtpJob& job, const Attempt& verified, std::uint8_t* plain) {
     auto& member = *job.packet.sender;
-    prove(member, proof);
+    prove(member, verified);
 
-    const auto found = place(member, job.ssrc, proof.keys->epoch);
+    const auto found = place(member, job.ssrc, verified.keys->epoch);
     if (found.verdict != Verdict::accepted) return drop(job.packet.packet, found.verdict);
-    // Once more: the same packet may have come twice in this burst.
-    const auto replay = to_verdict(found.rx().rtp.check(proof.index, replay_window_));
+    // Once more: what has been proved may have led to another place.
+    const auto replay = to_verdict(found.rx().rtp.check(verified.index, replay_window_));
     if (replay != Verdict::accepted) return drop(job.packet.packet, replay);
-    found.rx().rtp.mark(proof.index);
+    found.rx().rtp.mark(verified.index);
     member.endpoint->heard = true;
     counters_.rtp_received.add();
-    accept(job, plain, proof.index, found);
+    accept(job, plain, verified.index, found);
 }
 
 void Receiver::accept(const RtpJob& job, std::uint8_t* plain, std::uint64_t index,
@@ -148,27 +196,38 @@ void Receiver::accept(const RtpJob& job, std::uint8_t* plain, std::uint64_t inde
                                      .tail_bytes = static_cast<std::uint16_t>(job.tail.size()),
                                      .index = index});
     }
-    OpenedRtp opened{.header = job.header,
-                     .body = plain,
-                     .tail = job.tail,
-                     .ssrc = job.ssrc,
-                     .sequence = job.sequence,
-                     .index = index};
-    forward(job.packet.packet, *job.packet.sender, *place.stream, opened, plain_bytes);
+    OpenedRtp opened;
+    opened.header = job.header;
+    opened.body = plain;
+    opened.tail = job.tail;
+    opened.stream = place.stream;
+    opened.index = index;
+    add_opened(job.packet.packet, *job.packet.sender, opened, plain_bytes);
 }
 
-void Receiver::forward(rte_mbuf* packet, const Member& sender, Stream& stream, OpenedRtp& opened,
-                       std::size_t plain_bytes) {
-    opened.is_double = sender.endpoint->hop.newest()->is_double;
-    opened.body_bytes = plain_bytes;
-    if (opened.is_double) {
-        const auto ohb = srtp::read_ohb(Bytes(opened.body, plain_bytes));
+void Receiver::add_opened(rte_mbuf* packet, const Member& sender, const OpenedRtp& opened,
+                          std::size_t plain_bytes) {
+    auto& place = opened_.packets[opened_.count];
+    place = opened;
+    place.sender = sender.slot;
+    place.is_double = sender.endpoint->hop.newest()->is_double;
+    place.body_bytes = plain_bytes;
+    if (place.is_double) {
+        const auto ohb = srtp::read_ohb(Bytes(place.body, plain_bytes));
         if (!ohb) return drop(packet, Verdict::ohb_invalid);
-        opened.ohb = *ohb;
-        opened.body_bytes -= ohb->size_bytes();
+        place.ohb = CopyOhb(*ohb, srtp::load_be16(place.header.data() + 2));
+        place.body_bytes -= ohb->size_bytes();
     }
-    if (forwarder_.rtp(opened, sender, stream) == 0) return drop(packet, Verdict::no_subscriber);
-    consume(packet);
+    opened_.buffers[opened_.count++] = packet;
+}
+
+void Receiver::forward_opened(ConferenceSlot conference) {
+    if (opened_.count == 0) return;
+    const std::span group(opened_.packets.data(), opened_.count);
+    const bool nobody = forwarder_.rtp(group, conference) == 0;
+    for (unsigned i = 0; i < opened_.count; ++i)
+        nobody ? drop(opened_.buffers[i], Verdict::no_subscriber) : consume(opened_.buffers[i]);
+    opened_.count = 0;
 }
 
 // --- RTCP
@@ -183,7 +242,7 @@ void Receiver::rtcp_packet(const MediaPacket& packet) {
     const auto view = srtp::SrtcpView::parse(packet.datagram());
     if (!view) return drop(packet.packet, Verdict::rtp_malformed);
     const auto ssrc = view->sender_ssrc();
-    const auto* stream = endpoint.find(ssrc);
+    const auto* stream = endpoint.streams.find(ssrc);
     const auto* pending = stream != nullptr ? nullptr : endpoint.find_pending(ssrc);
     const auto* rx = stream != nullptr ? &stream->rx : pending != nullptr ? &pending->rx : nullptr;
     const bool others = !endpoint.hop.proven() && endpoint.may_continue();
@@ -234,7 +293,7 @@ void Receiver::settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& vie
 }
 
 void Receiver::relay(rte_mbuf* packet, const Member& sender, Stream& stream, Bytes compound) {
-    const auto relay = relay_rtcp(compound, stream.ssrc, sender.endpoint->streams);
+    const auto relay = relay_rtcp(compound, stream.ssrc, sender.endpoint->streams.all());
     if (relay.malformed) return drop(packet, Verdict::rtcp_malformed);
     counters_.rtcp_parts_held.add(relay.held);
     unsigned planned = 0;
@@ -264,7 +323,8 @@ unsigned Receiver::pass_feedback(const RtcpFeedback& feedback, const Member& sen
         return 1;
     }
     // What cannot go now must not keep the next one back.
-    if (forwarder_.may_send_rtcp(feedback.size_bytes, *target) == Verdict::accepted)
+    if (forwarder_.may_send_rtcp(feedback.size_bytes, table_.recipient(*target)) ==
+        Verdict::accepted)
         next_tsc = now + feedback_interval_tsc_;
     return forwarder_.rtcp(Bytes(feedback.bytes).first(feedback.size_bytes), sender, stream,
                            target);

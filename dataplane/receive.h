@@ -40,8 +40,13 @@ class Receiver {
         srtp::Bytes header, sealed, tail;
         std::uint32_t ssrc;
         std::uint16_t sequence;
-        bool alone;  // what it proves can change what the next packet of the burst means
         srtp::Attempts attempts;
+    };
+    // What is opened and waits for the rest of its group.
+    struct OpenedGroup {
+        std::array<OpenedRtp, kMaxGroup> packets;
+        std::array<rte_mbuf*, kMaxGroup> buffers;
+        unsigned count = 0;
     };
     // Where the receive state of an SSRC is kept, once a packet of it has verified. Neither:
     // `verdict` says why.
@@ -52,11 +57,18 @@ class Receiver {
         srtp::StreamRx& rx() const { return stream != nullptr ? stream->rx : pending->rx; }
     };
 
+    void prefetch_streams(const Lane& lane) const;
+    void prefetch(const Lane& lane, const LaneGroup& group) const;
+    void run(const Lane& lane, const LaneGroup& group);
+    void rtp_packet(const MediaPacket& packet);
     // False: the packet has met its end already.
     bool gather(const MediaPacket& packet, RtpJob& job);
-    static bool open(const RtpJob& job, unsigned attempt, std::uint8_t* plain);
-    void settle(const RtpJob& job, std::uint8_t* plain, bool first_verified);
+    static bool open(const srtp::Attempt& attempt, const RtpJob& job, std::uint8_t* plain);
+    void settle(const RtpJob& job, const srtp::Attempt& verified, std::uint8_t* plain);
     void accept(const RtpJob& job, std::uint8_t* plain, std::uint64_t index, const Place& place);
+    // Forwards what is opened, and counts its end. Before anything that may hand a stream back to
+    // control.
+    void forward_opened(ConferenceSlot conference);
 
     void rtcp_packet(const MediaPacket& packet);
     void settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& view,
@@ -72,9 +84,10 @@ class Receiver {
     void forget_old_refusals(Member& member);
     void hold(PendingSsrc& pending, const HeldPacket& held);
     void release(Member& member, Stream& stream, const HeldPacket& held);
-    // Both count the packet's end.
-    void forward(rte_mbuf* packet, const Member& sender, Stream& stream, OpenedRtp& opened,
-                 std::size_t plain_bytes);
+    // Puts a packet that has been opened into the group; counts its end if it is malformed.
+    void add_opened(rte_mbuf* packet, const Member& sender, const OpenedRtp& opened,
+                    std::size_t plain_bytes);
+    // Counts the packet's end.
     void relay(rte_mbuf* packet, const Member& sender, Stream& stream, srtp::Bytes compound);
     // How many legs were planned.
     unsigned pass_feedback(const RtcpFeedback& feedback, const Member& sender, Stream& stream);
@@ -88,7 +101,8 @@ class Receiver {
     const WorkerIndex worker_;
     const unsigned replay_window_;
     const std::uint64_t feedback_interval_tsc_;
-    std::array<RtpJob, kMaxBurst> jobs_;
+    LaneGroups groups_;
+    OpenedGroup opened_;
     Scratch scratch_;
 };
 

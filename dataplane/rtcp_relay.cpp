@@ -10,6 +10,7 @@ namespace {
 using srtp::Bytes;
 using srtp::load_be32;
 using srtp::RtcpPart;
+using OwnStreams = std::span<const GrantedStreams::Granted>;
 
 constexpr std::uint8_t kSenderReport = 200, kSdes = 202, kBye = 203, kPayloadFeedback = 206;
 constexpr std::uint8_t kPli = 1, kFir = 4;
@@ -19,9 +20,9 @@ constexpr std::size_t kSenderInfoBytes = 28;  // SR without report blocks
 constexpr std::size_t kFeedbackHeaderBytes = 12;
 constexpr std::size_t kFirEntryBytes = 8;
 
-bool owns(std::span<Stream* const> own, std::uint32_t ssrc) {
+bool owns(OwnStreams own, std::uint32_t ssrc) {
     return std::any_of(own.begin(), own.end(),
-                       [ssrc](const Stream* stream) { return stream->ssrc == ssrc; });
+                       [ssrc](const auto& granted) { return granted.ssrc == ssrc; });
 }
 
 void write_header(std::uint8_t* at, unsigned count, std::uint8_t type, std::size_t size_bytes) {
@@ -47,7 +48,7 @@ std::size_t sdes_chunk_bytes(Bytes chunk) {
     return (at / 4 + 1) * 4;
 }
 
-bool sdes_is_own(const RtcpPart& part, std::span<Stream* const> own) {
+bool sdes_is_own(const RtcpPart& part, OwnStreams own) {
     auto rest = part.bytes.subspan(4);
     for (unsigned i = 0; i < part.count; ++i) {
         if (rest.size() < 8 || !owns(own, load_be32(rest.data()))) return false;
@@ -58,7 +59,7 @@ bool sdes_is_own(const RtcpPart& part, std::span<Stream* const> own) {
     return part.count != 0;
 }
 
-bool bye_is_own(const RtcpPart& part, std::span<Stream* const> own) {
+bool bye_is_own(const RtcpPart& part, OwnStreams own) {
     if (part.count == 0 || part.bytes.size() < 4 + 4 * std::size_t{part.count}) return false;
     for (unsigned i = 0; i < part.count; ++i)
         if (!owns(own, load_be32(part.bytes.data() + 4 + 4 * i))) return false;
@@ -67,7 +68,7 @@ bool bye_is_own(const RtcpPart& part, std::span<Stream* const> own) {
 
 class Sorter {
   public:
-    Sorter(RtcpRelay& relay, std::uint32_t sender_ssrc, std::span<Stream* const> own)
+    Sorter(RtcpRelay& relay, std::uint32_t sender_ssrc, OwnStreams own)
         : relay_(relay), sender_ssrc_(sender_ssrc), own_(own) {}
 
     // False: the part stays here.
@@ -150,12 +151,12 @@ class Sorter {
 
     RtcpRelay& relay_;
     const std::uint32_t sender_ssrc_;
-    const std::span<Stream* const> own_;
+    const OwnStreams own_;
 };
 
 }  // namespace
 
-RtcpRelay relay_rtcp(Bytes compound, std::uint32_t sender_ssrc, std::span<Stream* const> own) {
+RtcpRelay relay_rtcp(Bytes compound, std::uint32_t sender_ssrc, OwnStreams own) {
     RtcpRelay relay;
     Sorter sorter(relay, sender_ssrc, own);
     srtp::RtcpWalk walk(compound);

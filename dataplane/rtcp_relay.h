@@ -36,6 +36,7 @@ struct RtcpRelay {
 // Sorts `compound` (decrypted, at least 8 bytes, first SSRC `sender_ssrc`). A part that speaks for
 // an SSRC that is none of `own` is held. Every compound it makes starts with a report of
 // `sender_ssrc` (RFC 3550 §6.1). malformed: the parts do not fit; nothing is to be sent.
-RtcpRelay relay_rtcp(srtp::Bytes compound, std::uint32_t sender_ssrc, std::span<Stream* const> own);
+RtcpRelay relay_rtcp(srtp::Bytes compound, std::uint32_t sender_ssrc,
+                     std::span<const GrantedStreams::Granted> own);
 
 }  // namespace mdd

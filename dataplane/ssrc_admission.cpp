@@ -10,7 +10,7 @@ using srtp::Verdict;
 
 Receiver::Place Receiver::place(Member& member, std::uint32_t ssrc, std::uint64_t epoch) {
     auto& endpoint = *member.endpoint;
-    if (auto* stream = endpoint.find(ssrc)) return {.stream = stream};
+    if (auto* stream = endpoint.streams.find(ssrc)) return {.stream = stream};
     if (auto* pending = endpoint.find_pending(ssrc)) return {.pending = pending};
     forget_old_refusals(member);
     if (const auto* refused = endpoint.find_refused(ssrc)) return {.verdict = refused->reason};
@@ -46,8 +46,9 @@ void Receiver::grant(Member& member, Stream* stream, std::uint64_t epoch) {
     stream->rx = pending->rx;
     // New or from before the member left: either way its packets are a new run on every leg.
     ++stream->run;
-    endpoint.streams.push_back(stream);
+    if (!endpoint.streams.add(stream)) return drop_held(*pending, Verdict::ssrc_cap);
     for (unsigned i = 0; i < pending->held_count; ++i) release(member, *stream, pending->held[i]);
+    forward_opened(member.conference);
     pending->in_use = false;
 }
 
@@ -55,13 +56,14 @@ void Receiver::release(Member& member, Stream& stream, const HeldPacket& held) {
     if (held.is_rtcp) return relay(held.packet, member, stream, Bytes(held.data, held.plain_bytes));
     const Bytes header(held.data, held.header_bytes);
     auto* plain = held.data + held.header_bytes;
-    OpenedRtp opened{.header = header,
-                     .body = plain,
-                     .tail = Bytes(plain + held.plain_bytes + srtp::kTagBytes, held.tail_bytes),
-                     .ssrc = stream.ssrc,
-                     .sequence = srtp::load_be16(header.data() + 2),
-                     .index = held.index};
-    forward(held.packet, member, stream, opened, held.plain_bytes);
+    OpenedRtp opened;
+    opened.header = header;
+    opened.body = plain;
+    opened.tail = Bytes(plain + held.plain_bytes + srtp::kTagBytes, held.tail_bytes);
+    opened.stream = &stream;
+    opened.index = held.index;
+    if (opened_.count == kMaxGroup) forward_opened(member.conference);
+    add_opened(held.packet, member, opened, held.plain_bytes);
 }
 
 void Receiver::refuse(Member& member, std::uint32_t ssrc, std::uint64_t epoch, Verdict reason) {
@@ -120,8 +122,8 @@ void Receiver::restart(Member& member) {
     // to control; those it goes on using are granted again, as a new run on every leg.
     auto& endpoint = *member.endpoint;
     const auto newest = endpoint.hop.newest()->epoch;
-    std::erase_if(endpoint.streams,
-                  [newest](const Stream* stream) { return stream->rx.epoch != newest; });
+    endpoint.streams.remove_if(
+        [newest](const Stream& stream) { return stream.rx.epoch != newest; });
     for (auto& pending : endpoint.pending)
         if (pending.in_use && pending.rx.epoch != newest) drop_held(pending, Verdict::ssrc_pending);
     endpoint.refused_count = 0;

@@ -5,13 +5,14 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <type_traits>
 #include <vector>
 
+#include "dataplane/flow_table.h"
 #include "dataplane/net/address.h"
 #include "dataplane/net/header_template.h"
 #include "dataplane/srtp/hop.h"
@@ -28,31 +29,32 @@ using WorkerIndex = std::uint8_t;
 using PortIndex = std::uint8_t;
 
 // One receiver's copy of one stream: everything that belongs to (recipient key, SSRC). Held by the
-// SSRC's owner.
-struct Leg {
+// SSRC's owner. One cache line: a packet to a thousand receivers reads a thousand of them.
+struct alignas(64) Leg {
     srtp::OutboundIndex rtp;
     std::uint32_t rtcp_next = 0;  // SRTCP index of the next packet; RFC 3711 §3.4 starts at 0
-    std::uint64_t key_epoch = 0;  // of the keys that this leg has counted under
+    std::uint32_t key_epoch = 0;  // Recipient::key_epoch that this leg has counted under
     std::uint32_t key_start =
-        0;  // Member::key_start this leg has counted under; another value: start at ROC 0
-    std::uint32_t source_run =
+        0;  // Recipient::key_start this leg has counted under; another value: start at ROC 0
+    std::uint32_t source_run : 31 =
         0;  // Stream::run this leg has followed; another value: start a new run
-    bool paused = false;
+    std::uint32_t paused : 1 = 0;
 };
+static_assert(sizeof(Leg) == 64);
 
 // One SSRC of one endpoint, on the endpoint's worker. Outlives the endpoint's association: while
 // recipients keep keys that its packets were sealed under, a rejoin has to go on above them
 // (ownership laws 3 and 5).
-struct Stream {
+struct alignas(64) Stream {
     Stream(std::uint32_t stream_ssrc, std::size_t member_capacity)
         : ssrc(stream_ssrc), legs(member_capacity) {}
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
     const std::uint32_t ssrc;
+    std::uint32_t run : 31 = 0;  // rises when the sender restarts or rejoins
+    std::vector<Leg> legs;       // by MemberSlot of the recipient; sized once, by control
     srtp::StreamRx rx;
-    std::uint32_t run = 0;  // rises when the sender restarts or rejoins
-    std::vector<Leg> legs;  // by MemberSlot of the recipient; sized once, by control
 };
 static_assert(!std::is_copy_constructible_v<Stream> && !std::is_move_constructible_v<Stream>);
 
@@ -94,8 +96,45 @@ struct UnreportedProofs {
     }
 };
 
-// Receiving side of an endpoint; exists only on the worker that owns the endpoint.
-struct Endpoint {
+// The streams that an endpoint has been granted. The SSRCs stand beside the pointers: to find one,
+// no other stream is looked at.
+class GrantedStreams {
+  public:
+    static constexpr std::size_t kMost = 64;
+    struct Granted {
+        std::uint32_t ssrc;
+        Stream* stream;
+    };
+
+    Stream* find(std::uint32_t ssrc) const {
+        for (const auto& [known, stream] : all())
+            if (known == ssrc) return stream;
+        return nullptr;
+    }
+    std::span<const Granted> all() const { return {granted_.data(), count_}; }
+    // False: there are kMost.
+    bool add(Stream* stream) {
+        if (count_ == kMost) return false;
+        granted_[count_++] = {stream->ssrc, stream};
+        return true;
+    }
+    template <typename Unwanted>
+    void remove_if(Unwanted unwanted) {
+        const auto end =
+            std::remove_if(granted_.begin(), granted_.begin() + count_,
+                           [&](const Granted& granted) { return unwanted(*granted.stream); });
+        count_ = static_cast<unsigned>(end - granted_.begin());
+    }
+    void clear() { count_ = 0; }
+
+  private:
+    unsigned count_ = 0;
+    std::array<Granted, kMost> granted_{};
+};
+
+// Receiving side of an endpoint; exists only on the worker that owns the endpoint. What every
+// packet asks for stands at the beginning.
+struct alignas(64) Endpoint {
     static constexpr std::size_t kPending = 4;
     static constexpr std::size_t kRefused = 16;
     Endpoint() = default;
@@ -103,7 +142,8 @@ struct Endpoint {
     Endpoint& operator=(const Endpoint&) = delete;
 
     srtp::HopRx hop;
-    std::vector<Stream*> streams;  // granted; capacity reserved by control
+    bool heard = false;  // something has verified since control last asked
+    GrantedStreams streams;
     std::array<PendingSsrc, kPending> pending{};
     struct Refused {
         std::uint32_t ssrc;
@@ -112,19 +152,14 @@ struct Endpoint {
     std::array<Refused, kRefused> refused{};
     unsigned refused_count = 0;       // so far; the oldest gives way
     std::uint32_t refused_under = 0;  // Conference::ssrcs_freed when the last one was entered
-    bool heard = false;               // something has verified since control last asked
     UnreportedProofs unreported;
 
-    Stream* find(std::uint32_t ssrc) const {
-        for (auto* stream : streams)
-            if (stream->ssrc == ssrc) return stream;
-        return nullptr;
-    }
     // There are SSRCs from before the newest keys, which may go on under these.
     bool may_continue() const {
         const auto newest = hop.newest()->epoch;
-        return std::any_of(streams.begin(), streams.end(),
-                           [&](const Stream* stream) { return stream->rx.epoch != newest; }) ||
+        const auto granted = streams.all();
+        return std::any_of(granted.begin(), granted.end(),
+                           [&](const auto& entry) { return entry.stream->rx.epoch != newest; }) ||
                std::any_of(pending.begin(), pending.end(), [&](const PendingSsrc& entry) {
                    return entry.in_use && entry.rx.epoch != newest;
                });
@@ -141,21 +176,34 @@ struct Endpoint {
     }
 };
 
+// How a packet to one member is sealed and addressed. One cache line, and the recipients of a
+// conference lie side by side: what a copy needs comes in one look and in the order of the copies.
+struct alignas(64) Recipient {
+    const srtp::Keyset* tx = nullptr;  // seals what we send to it; null: not keyed
+    std::uint32_t key_epoch = 0;       // of these keys, the low 32 bits
+    std::uint32_t key_start = 0;       // changes when legs towards it must start afresh at ROC 0
+    net::HeaderTemplate
+        header;          // prepared for its address; link-layer address filled in with `resolved`
+    PortIndex port = 0;  // where its packets leave
+    enum class State : std::uint8_t { absent, unresolved, resolved } state = State::absent;
+
+    void key(const srtp::Keyset* keys, std::uint32_t start) {
+        tx = keys;
+        key_epoch = keys == nullptr ? 0 : static_cast<std::uint32_t>(keys->epoch);
+        key_start = start;
+    }
+};
+static_assert(sizeof(Recipient) == 64);
+
 // One endpoint as this worker sees it. Every worker has its own copy of every member.
-struct Member {
+struct alignas(64) Member {
     ConferenceSlot conference = 0;
     MemberSlot slot = 0;
     WorkerIndex owner = 0;
-    PortIndex port = 0;         // where its packets leave
-    net::SocketAddress remote;  // its media address
-    net::SocketAddress local;   // the address of ours it talks to
-    net::Be32 next_hop{};       // on-link address that its packets go to
-    net::HeaderTemplate
-        header;             // prepared for `remote`; link-layer address filled in with `resolved`
-    bool resolved = false;  // the link-layer address of next_hop is known
-    const srtp::Keyset* tx = nullptr;    // seals what we send to it; null: not keyed
-    std::uint32_t key_start = 0;         // changes when legs towards it must start afresh at ROC 0
     std::unique_ptr<Endpoint> endpoint;  // on the owner only
+    net::SocketAddress remote;           // its media address
+    net::SocketAddress local;            // the address of ours it talks to
+    net::Be32 next_hop{};                // on-link address that its packets go to
 };
 
 // Who owns an SSRC: where PLI and FIR about it go, and when the next one may. Of each its own: a
@@ -169,20 +217,12 @@ struct SsrcOwner {
 using SsrcOwners = std::map<std::uint32_t, SsrcOwner>;
 
 struct Conference {
-    explicit Conference(std::size_t member_capacity) : members(member_capacity) {}
+    explicit Conference(std::size_t member_capacity)
+        : recipients(member_capacity), members(member_capacity) {}
+    std::vector<Recipient> recipients;             // by MemberSlot
     std::vector<std::unique_ptr<Member>> members;  // by MemberSlot; null: slot not in use
     SsrcOwners ssrc_owners;
     std::uint32_t ssrcs_freed = 0;  // how often one has come to belong to nobody
-};
-
-// The address of an endpoint together with ours: a datagram's 4-tuple.
-struct Flow {
-    net::SocketAddress remote;
-    net::SocketAddress local;
-    bool operator==(const Flow&) const = default;
-};
-struct FlowHash {
-    std::size_t operator()(const Flow& flow) const;
 };
 
 class Table {
@@ -206,17 +246,20 @@ class Table {
         }
     }
 
-    // Null when nobody has this address.
-    Member* find(const Flow& flow) const;
+    const FlowTable& flows() const { return flows_; }
     Member* find(ConferenceSlot conference, MemberSlot member) const;
+    // Precondition: the member is in the table.
+    Recipient& recipient(const Member& member) {
+        return conferences_[member.conference]->recipients[member.slot];
+    }
     // Puts `member` in its place and enters its flow. Precondition: neither is taken.
-    void add(std::unique_ptr<Member> member);
+    void add(std::unique_ptr<Member> member, const Recipient& recipient);
     // Takes a member out, flow and all. Null when there is none.
     std::unique_ptr<Member> remove(ConferenceSlot conference, MemberSlot member);
 
   private:
     std::vector<std::unique_ptr<Conference>> conferences_;
-    boost::unordered_flat_map<Flow, Member*, FlowHash> flows_;
+    FlowTable flows_;
 };
 
 }  // namespace mdd

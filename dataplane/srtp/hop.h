@@ -23,6 +23,12 @@ struct Keyset {
     const std::uint64_t epoch;  // numbers the key changes of one endpoint, rising
     const AeadKey rtp;
     const AeadKey rtcp;
+
+    // Asks for the memory that an RTP packet of `size_bytes` will read, and does not wait for it.
+    void prefetch_rtp(std::size_t size_bytes) const {
+        __builtin_prefetch(this);
+        rtp.prefetch(size_bytes);
+    }
 };
 
 // Derives and expands. Not for poll cores.

@@ -17,11 +17,10 @@ void OutboundIndex::start_run(std::uint64_t source) {
     const std::uint64_t first = next_ == 0 ? (source & 0x7fff) : next_;
     offset_ = first - source;
     run_source_ = source;
-    in_run_ = true;
 }
 
 OutboundIndex::Placed OutboundIndex::place(std::uint64_t source) {
-    if (!in_run_) {
+    if (run_source_ == kNone) {
         start_run(source);
     } else if (source < run_source_) {
         return {Verdict::run_old, 0};
@@ -48,7 +47,7 @@ void OutboundIndex::start_over() {
     } else if (lowest_ >= kFirstOfRoc1 && used_.from == kNone) {
         used_ = {lowest_, next_};
         next_ = lowest_ = 0;
-        in_run_ = false;
+        end_run();
     }
 }
 

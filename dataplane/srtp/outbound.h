@@ -10,7 +10,7 @@
 
 namespace mdd::srtp {
 
-// One leg's RTP index. 56 bytes; owned by the worker that owns the SSRC.
+// One leg's RTP index. 48 bytes; owned by the worker that owns the SSRC.
 class OutboundIndex {
   public:
     // A jump of the source past this many packets starts a new run: a larger one could mislead the
@@ -35,7 +35,7 @@ class OutboundIndex {
     Placed place(std::uint64_t source);
 
     // The next placed packet starts a new run (pause ended, source switched or restarted).
-    void end_run() { in_run_ = false; }
+    void end_run() { run_source_ = kNone; }
 
     // The leg goes on with another key, under which nothing has been sent yet.
     void follow_key() {
@@ -58,12 +58,11 @@ class OutboundIndex {
     };
     void start_run(std::uint64_t source);
 
-    std::uint64_t next_ = 0;        // one above the highest index sent
-    std::uint64_t run_source_ = 0;  // source index at which the run began
-    std::uint64_t offset_ = 0;      // out = source + offset_, modulo 2^64
-    bool in_run_ = false;
-    std::uint64_t lowest_ = kNone;  // lowest index sent under the key in use
-    Range used_{kNone, kNone};      // before it was started over
+    std::uint64_t next_ = 0;            // one above the highest index sent
+    std::uint64_t run_source_ = kNone;  // source index at which the run began; kNone: in no run
+    std::uint64_t offset_ = 0;          // out = source + offset_, modulo 2^64
+    std::uint64_t lowest_ = kNone;      // lowest index sent under the key in use
+    Range used_{kNone, kNone};          // before it was started over
 };
 
 }  // namespace mdd::srtp

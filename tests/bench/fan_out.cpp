@@ -95,17 +95,14 @@ void FanOut::add_member(ConferenceSlot conference, MemberSlot slot) {
     auto member = std::make_unique<Member>();
     member->conference = conference;
     member->slot = slot;
-    member->port = sends ? 0 : 1;
     member->remote = {net::to_be(kFirstAddress + number), net::to_be(std::uint16_t{40000})};
     member->local = kOurs;
-    member->header = net::make_header_template(out_.mac(), out_.mac(), kOurs, member->remote);
-    member->resolved = true;
-    if (sends) {
-        member->endpoint = std::make_unique<Endpoint>();
-        member->endpoint->streams.reserve(4);
-    }
+    if (sends) member->endpoint = std::make_unique<Endpoint>();
     const auto remote = member->remote;
-    post(AddMember{std::move(member)});
+    post(AddMember{std::move(member),
+                   {.header = net::make_header_template(out_.mac(), out_.mac(), kOurs, remote),
+                    .port = static_cast<PortIndex>(sends ? 0 : 1),
+                    .state = Recipient::State::resolved}});
     const auto* keys = keys_[number].get();
     if (!sends) return post(SetTransmitKeys{conference, slot, keys, 1});
     post(InstallReceiveKeys{conference, slot, keys});

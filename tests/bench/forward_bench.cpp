@@ -26,14 +26,17 @@ struct Options {
     std::vector<unsigned> receivers{1, 2, 5, 10, 50, 200}, groups{1, 8}, aes{128, 256};
     unsigned keys = 10000, runs = 5, packets = 200000;
     std::string json_file, commit = "unknown";
-    bool quick = false, hugepages = false;
+    bool quick = false, hugepages = false, software_checksums = false;
 };
 
 // The packets' way through the process: made once, used by every row.
 struct Lab {
+    explicit Lab(bool software_checksums)
+        : sink("net_null_sink", copies.get(), /*completes_checksums=*/!software_checksums) {}
+
     test::RingPort in{"bench", 1, 1, 512, 4095};
     PacketPool copies = make_packet_pool("bench-out", 8191, SOCKET_ID_ANY);
-    NullSink sink{"net_null_sink", copies.get()};
+    NullSink sink;
 };
 
 // Nothing may be dropped: a loop that loses packets is not the one to be measured.
@@ -139,6 +142,8 @@ Options parse(int argc, char** argv) {
     app.add_option("--runs", options.runs, "runs of which the median is taken")
         ->check(CLI::Range(1, 1000));
     app.add_flag("--hugepages", options.hugepages, "packets in hugepages, as on a server");
+    app.add_flag("--software-checksums", options.software_checksums,
+                 "as on a port without checksum offload");
     app.add_flag("--quick", options.quick, "few rows and packets; the figures wobble more");
     try {
         app.parse(argc, argv);
@@ -171,7 +176,7 @@ int run(const Options& options) {
     eal.worker_cpus = {cpus.front()};
     if (options.hugepages) eal.hugepages_mib = {kMemoryMib};
     test::test_eal(eal);
-    Lab lab;
+    Lab lab(options.software_checksums);
     auto rows = nlohmann::json::array();
     for (const auto aes : options.aes)
         for (const auto size : options.sizes)

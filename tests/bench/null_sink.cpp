@@ -6,9 +6,12 @@
 
 namespace mdd::bench {
 
-NullSink::NullSink(const std::string& name, rte_mempool* pool)
+NullSink::NullSink(const std::string& name, rte_mempool* pool, bool completes_checksums)
     : in_flight_(kInFlight),
-      port_(Port::open({.name = name, .device = "net_null_" + name, .rx_interrupts = false},
+      port_(Port::open({.name = name,
+                        .device = name,
+                        .rx_interrupts = false,
+                        .checksums_behind = completes_checksums},
                        {&pool, 1})),
       callback_(rte_eth_add_tx_callback(port_.ethdev_id(), 0, &NullSink::exchange, this)) {
     if (callback_ == nullptr) throw std::runtime_error("DPDK was built without callbacks");

@@ -13,7 +13,7 @@ class NullSink {
     static constexpr unsigned kInFlight = 512;
     // `name` is unique in the process. `pool` gives the buffers that are in flight at the
     // beginning.
-    NullSink(const std::string& name, rte_mempool* pool);
+    NullSink(const std::string& name, rte_mempool* pool, bool completes_checksums);
     // Frees what is in flight. Precondition: nobody sends any more.
     ~NullSink();
     NullSink(const NullSink&) = delete;

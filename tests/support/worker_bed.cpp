@@ -71,14 +71,12 @@ WorkerBed::WorkerBed(const BedOptions& options) : options_(options), random_(nex
             member->remote = address_of(m);
             member->local = kOurs;
             member->next_hop = member->remote.ip;
-            member->header =
-                net::make_header_template(ring_->port().mac(), mac_of(m), kOurs, member->remote);
-            member->resolved = true;
-            if (w == owners_[m]) {
-                member->endpoint = std::make_unique<Endpoint>();
-                member->endpoint->streams.reserve(64);
-            }
-            post(static_cast<WorkerIndex>(w), AddMember{std::move(member)});
+            if (w == owners_[m]) member->endpoint = std::make_unique<Endpoint>();
+            post(static_cast<WorkerIndex>(w),
+                 AddMember{std::move(member),
+                           {.header = net::make_header_template(ring_->port().mac(), mac_of(m),
+                                                                kOurs, address_of(m)),
+                            .state = Recipient::State::resolved}});
         }
     }
     keys_.resize(options.members);

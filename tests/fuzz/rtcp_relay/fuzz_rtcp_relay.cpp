@@ -28,8 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const test::ExactCopy input(data, size_bytes);
     if (size_bytes < 8) return 0;
     static Stream stream(kSender, 2);
-    Stream* own[] = {&stream};
-    const auto relay = relay_rtcp(input.bytes(), kSender, own);
+    GrantedStreams own;
+    own.add(&stream);
+    const auto relay = relay_rtcp(input.bytes(), kSender, own.all());
     if (relay.malformed) return 0;
     test::must(relay.everybody_bytes <= relay.everybody.size());
     if (relay.everybody_bytes != 0)

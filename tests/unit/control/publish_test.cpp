@@ -29,18 +29,18 @@ TEST(Publisher, GivesTheReceivingSideToTheOwnerAlone) {
                       {{net::to_be(0x0a000002U), net::to_be(std::uint16_t{4000})},
                        {net::to_be(0x0a000001U), net::to_be(std::uint16_t{5004})}},
                       net::to_be(0x0a000002U)};
-    const auto change = publisher.member(kBob, place, mac, 16);
+    const auto change = publisher.member(kBob, place, mac);
     EXPECT_EQ(texts_of(change), (Texts{"w0 AddMember 1 owner 1", "w1 AddMember 1 owner 1 receives",
                                        "w2 AddMember 1 owner 1"}));
-    const auto& member = *std::get<AddMember>(change.postings[1].command.body).member;
+    const auto& added = std::get<AddMember>(change.postings[1].command.body);
+    const auto& member = *added.member;
     EXPECT_EQ(member.remote, place.flow.remote);
     EXPECT_EQ(member.local, place.flow.local);
     EXPECT_EQ(member.next_hop, place.next_hop);
-    EXPECT_FALSE(member.resolved);
-    EXPECT_EQ(member.tx, nullptr);
-    EXPECT_GE(member.endpoint->streams.capacity(), 16U);
+    EXPECT_EQ(added.recipient.state, Recipient::State::unresolved);
+    EXPECT_EQ(added.recipient.tx, nullptr);
     const auto expected = net::make_header_template(mac, {}, place.flow.local, place.flow.remote);
-    EXPECT_EQ(member.header.bytes, expected.bytes);
+    EXPECT_EQ(added.recipient.header.bytes, expected.bytes);
 }
 
 TEST(Publisher, GivesInboundKeysToTheOwnerAndOutboundKeysToAll) {

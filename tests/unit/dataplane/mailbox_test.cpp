@@ -93,18 +93,18 @@ TEST(Mailbox, keys_are_freed_only_after_every_worker_has_let_go) {
         threads.emplace_back([&, w] {
             Table table(1, 4);
             table.put(0, std::make_unique<Conference>(1));
-            table.add(std::make_unique<Member>());
-            auto& member = *table.find(0, 0);
+            table.add(std::make_unique<Member>(), {});
+            auto& recipient = table.recipient(*table.find(0, 0));
             std::array<std::uint8_t, 64> packet{};
             while (!stop.load(std::memory_order_relaxed)) {
                 while (auto* command = mailboxes[w]->next_command()) {
                     auto& keys = std::get<SetTransmitKeys>(command->body);
-                    member.tx = keys.keys;
+                    recipient.key(keys.keys, keys.key_start);
                     mailboxes[w]->acknowledge(command);
                 }
-                if (member.tx == nullptr) continue;
-                const auto nonce = member.tx->rtp.rtp_nonce(static_cast<std::uint32_t>(w), 1);
-                static_cast<void>(srtp::open(member.tx->rtp, nonce, {}, packet, packet.data()));
+                if (recipient.tx == nullptr) continue;
+                const auto nonce = recipient.tx->rtp.rtp_nonce(static_cast<std::uint32_t>(w), 1);
+                static_cast<void>(srtp::open(recipient.tx->rtp, nonce, {}, packet, packet.data()));
                 counters[w].consumed.add();
             }
         });

@@ -39,8 +39,9 @@ class RtcpRelayTest : public testing::Test {
   protected:
     RtcpRelay relay(const std::string& hex) {
         const auto compound = from_hex(hex);
-        std::vector<Stream*> own{&stream};
-        return relay_rtcp(compound, kOwn, own);
+        GrantedStreams own;
+        own.add(&stream);
+        return relay_rtcp(compound, kOwn, own.all());
     }
     static std::string everybody(const RtcpRelay& relay) {
         return to_hex(srtp::Bytes(relay.everybody).first(relay.everybody_bytes));

@@ -1,0 +1,58 @@
+// Which member a datagram's addresses belong to: a hash table whose look-up has two steps, so that
+// a burst of packets can wait for memory together. One thread; changed between bursts only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/net/address.h"
+
+namespace mdd {
+
+struct Member;
+
+// The address of an endpoint together with ours: a datagram's 4-tuple.
+struct Flow {
+    net::SocketAddress remote;
+    net::SocketAddress local;
+    bool operator==(const Flow&) const = default;
+};
+
+class FlowTable {
+  public:
+    // Room for `flows`; never grows.
+    explicit FlowTable(std::size_t flows);
+
+    // Step one: where the look-up will begin. Asks for the memory there and does not wait for it.
+    std::size_t prefetch(const Flow& flow) const {
+        const auto place = start_of(flow);
+        __builtin_prefetch(&entries_[place]);
+        return place;
+    }
+    // Step two, with the answer of step one. Null when nobody has this address.
+    Member* find(const Flow& flow, std::size_t place) const {
+        while (entries_[place].member != nullptr && entries_[place].flow != flow)
+            place = (place + 1) & mask_;
+        return entries_[place].member;
+    }
+    Member* find(const Flow& flow) const { return find(flow, start_of(flow)); }
+
+    // Enters a flow, or gives one that is there to another member. Precondition: there is room.
+    void put(const Flow& flow, Member* member);
+    // Nothing happens when it is not there.
+    void erase(const Flow& flow);
+
+  private:
+    // Two to a cache line, none across one.
+    struct alignas(32) Entry {
+        Flow flow;
+        Member* member = nullptr;  // null: free
+    };
+    std::size_t start_of(const Flow& flow) const;
+
+    std::size_t mask_;
+    std::vector<Entry> entries_;
+};
+
+}  // namespace mdd
