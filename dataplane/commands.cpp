@@ -104,7 +104,7 @@ void CommandRunner::operator()(SendDatagram& command) {
 
 void CommandRunner::operator()(PollActivity& command) {
     if (auto* member = owned(command.conference, command.member))
-        command.heard = std::exchange(member->endpoint->heard, false);
+        command.heard = member->endpoint->hop.take_heard();
 }
 
 void CommandRunner::operator()(ProbeNeighbour& command) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataplane/net/address.h"
+#include "dataplane/srtp/hot_memory.h"
 
 namespace mdd {
 
@@ -52,7 +53,7 @@ class FlowTable {
     std::size_t start_of(const Flow& flow) const;
 
     std::size_t mask_;
-    std::vector<Entry> entries_;
+    std::vector<Entry, srtp::HotAllocator<Entry>> entries_;
 };
 
 }  // namespace mdd

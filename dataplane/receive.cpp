@@ -48,11 +48,12 @@ Verdict to_verdict(srtp::Replay replay) {
 }  // namespace
 
 Receiver::Receiver(Table& table, Forwarder& forwarder, Mailbox& mailbox, Counters& counters,
-                   WorkerIndex worker, unsigned replay_window)
+                   StageClock& clock, WorkerIndex worker, unsigned replay_window)
     : table_(table),
       forwarder_(forwarder),
       mailbox_(mailbox),
       counters_(counters),
+      clock_(clock),
       worker_(worker),
       replay_window_(replay_window),
       feedback_interval_tsc_(rte_get_tsc_hz() / 1000 * kFeedbackInterval_ms) {}
@@ -78,6 +79,7 @@ void Receiver::rtp(const Lane& lane) {
     for (std::size_t i = 0; i < groups.size(); ++i) {
         for (; ahead < groups.size() && ahead <= i + kGroupsAhead; ++ahead)
             prefetch(lane, groups[ahead]);
+        clock_.mark(Stage::gather);
         run(lane, groups[i]);
     }
 }
@@ -112,7 +114,9 @@ void Receiver::prefetch(const Lane& lane, const LaneGroup& group) const {
 
 void Receiver::run(const Lane& lane, const LaneGroup& group) {
     for (unsigned i = 0; i < group.count; ++i) rtp_packet(lane.packets[group.places[i]]);
+    clock_.mark(Stage::open);
     forward_opened(group.conference);
+    clock_.mark(Stage::copy);
 }
 
 void Receiver::rtp_packet(const MediaPacket& packet) {
@@ -177,7 +181,6 @@ void Receiver::settle(const RtpJob& job, const Attempt& verified, std::uint8_t* 
     const auto replay = to_verdict(found.rx().rtp.check(verified.index, replay_window_));
     if (replay != Verdict::accepted) return drop(job.packet.packet, replay);
     found.rx().rtp.mark(verified.index);
-    member.endpoint->heard = true;
     counters_.rtp_received.add();
     accept(job, plain, verified.index, found);
 }
@@ -281,7 +284,6 @@ void Receiver::settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& vie
     const auto replay = to_verdict(found.rx().rtcp.check(verified.index, replay_window_));
     if (replay != Verdict::accepted) return drop(packet.packet, replay);
     found.rx().rtcp.mark(verified.index);
-    member.endpoint->heard = true;
     counters_.rtcp_received.add();
     if (found.pending == nullptr) return relay(packet.packet, member, *found.stream, compound);
     std::memcpy(packet.data, compound.data(), compound.size());

@@ -7,13 +7,14 @@
 #include "dataplane/counters.h"
 #include "dataplane/forward.h"
 #include "dataplane/mailbox.h"
+#include "dataplane/stage_clock.h"
 
 namespace mdd {
 
 class Receiver {
   public:
     Receiver(Table& table, Forwarder& forwarder, Mailbox& mailbox, Counters& counters,
-             WorkerIndex worker, unsigned replay_window);
+             StageClock& clock, WorkerIndex worker, unsigned replay_window);
 
     // Takes over every packet of the lane: each is forwarded, held or dropped, and counted.
     // Precondition: every sender is owned by this worker.
@@ -98,6 +99,7 @@ class Receiver {
     Forwarder& forwarder_;
     Mailbox& mailbox_;
     Counters& counters_;
+    StageClock& clock_;
     const WorkerIndex worker_;
     const unsigned replay_window_;
     const std::uint64_t feedback_interval_tsc_;

@@ -35,8 +35,10 @@ Receiver::Place Receiver::place(Member& member, std::uint32_t ssrc, std::uint64_
 }
 
 void Receiver::hold(PendingSsrc& pending, const HeldPacket& held) {
-    if (pending.held_count == PendingSsrc::kHeld) return drop(held.packet, Verdict::ssrc_pending);
-    pending.held[pending.held_count++] = held;
+    auto* packet = held.packet;
+    if (pending.held_count == PendingSsrc::kHeld || rte_pktmbuf_headroom(packet) < sizeof held)
+        return drop(packet, Verdict::ssrc_pending);
+    pending.hold(new (packet->buf_addr) HeldPacket(held));
 }
 
 void Receiver::grant(Member& member, Stream* stream, std::uint64_t epoch) {
@@ -47,7 +49,7 @@ void Receiver::grant(Member& member, Stream* stream, std::uint64_t epoch) {
     // New or from before the member left: either way its packets are a new run on every leg.
     ++stream->run;
     if (!endpoint.streams.add(stream)) return drop_held(*pending, Verdict::ssrc_cap);
-    for (unsigned i = 0; i < pending->held_count; ++i) release(member, *stream, pending->held[i]);
+    while (const auto* held = pending->take()) release(member, *stream, *held);
     forward_opened(member.conference);
     pending->in_use = false;
 }
@@ -84,7 +86,7 @@ void Receiver::forget_old_refusals(Member& member) {
 }
 
 void Receiver::drop_held(PendingSsrc& pending, Verdict reason) {
-    for (unsigned i = 0; i < pending.held_count; ++i) drop(pending.held[i].packet, reason);
+    while (const auto* held = pending.take()) drop(held->packet, reason);
     pending.in_use = false;
 }
 

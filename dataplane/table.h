@@ -16,6 +16,7 @@
 #include "dataplane/net/address.h"
 #include "dataplane/net/header_template.h"
 #include "dataplane/srtp/hop.h"
+#include "dataplane/srtp/hot_memory.h"
 #include "dataplane/srtp/outbound.h"
 
 struct rte_mbuf;
@@ -45,7 +46,7 @@ static_assert(sizeof(Leg) == 64);
 // One SSRC of one endpoint, on the endpoint's worker. Outlives the endpoint's association: while
 // recipients keep keys that its packets were sealed under, a rejoin has to go on above them
 // (ownership laws 3 and 5).
-struct alignas(64) Stream {
+struct alignas(64) Stream : srtp::InHotMemory {
     Stream(std::uint32_t stream_ssrc, std::size_t member_capacity)
         : ssrc(stream_ssrc), legs(member_capacity) {}
     Stream(const Stream&) = delete;
@@ -53,14 +54,15 @@ struct alignas(64) Stream {
 
     const std::uint32_t ssrc;
     std::uint32_t run : 31 = 0;  // rises when the sender restarts or rejoins
-    std::vector<Leg> legs;       // by MemberSlot of the recipient; sized once, by control
+    std::vector<Leg, srtp::HotAllocator<Leg>>
+        legs;  // by MemberSlot of the recipient; sized once, by control
     srtp::StreamRx rx;
 };
 static_assert(!std::is_copy_constructible_v<Stream> && !std::is_move_constructible_v<Stream>);
 
 // A packet that has been opened and waits until control has granted its SSRC. The plaintext stands
 // in the packet in place of the ciphertext: header, plaintext, 16 bytes of no meaning, EKT tag.
-// RTCP: the plain compound, no tag.
+// RTCP: the plain compound, no tag. This note about it stands in the packet's own headroom.
 struct HeldPacket {
     rte_mbuf* packet = nullptr;    // owned
     std::uint8_t* data = nullptr;  // first byte of the UDP payload
@@ -69,6 +71,7 @@ struct HeldPacket {
     std::uint16_t tail_bytes = 0;
     bool is_rtcp = false;
     std::uint64_t index = 0;
+    HeldPacket* next = nullptr;  // of the same SSRC
 };
 
 // An SSRC that has verified but that control has not decided on yet.
@@ -78,8 +81,24 @@ struct PendingSsrc {
     std::uint32_t ssrc = 0;
     bool in_use = false;
     srtp::StreamRx rx;
-    std::array<HeldPacket, kHeld> held{};
+    HeldPacket* first = nullptr;  // oldest
+    HeldPacket* last = nullptr;
     unsigned held_count = 0;
+
+    // Precondition: fewer than kHeld are there; `held` stays where it is until it is taken.
+    void hold(HeldPacket* held) {
+        (first == nullptr ? first : last->next) = held;
+        last = held;
+        ++held_count;
+    }
+    // The oldest, gone from here; null: there is none.
+    HeldPacket* take() {
+        auto* held = first;
+        if (held == nullptr) return nullptr;
+        first = held->next;
+        --held_count;
+        return held;
+    }
 };
 
 // What an endpoint's keys have proved and control has not been told yet, by their epochs; 0: none.
@@ -134,7 +153,7 @@ class GrantedStreams {
 
 // Receiving side of an endpoint; exists only on the worker that owns the endpoint. What every
 // packet asks for stands at the beginning.
-struct alignas(64) Endpoint {
+struct alignas(64) Endpoint : srtp::InHotMemory {
     static constexpr std::size_t kPending = 4;
     static constexpr std::size_t kRefused = 16;
     Endpoint() = default;
@@ -142,7 +161,7 @@ struct alignas(64) Endpoint {
     Endpoint& operator=(const Endpoint&) = delete;
 
     srtp::HopRx hop;
-    bool heard = false;  // something has verified since control last asked
+    UnreportedProofs unreported;
     GrantedStreams streams;
     std::array<PendingSsrc, kPending> pending{};
     struct Refused {
@@ -152,7 +171,6 @@ struct alignas(64) Endpoint {
     std::array<Refused, kRefused> refused{};
     unsigned refused_count = 0;       // so far; the oldest gives way
     std::uint32_t refused_under = 0;  // Conference::ssrcs_freed when the last one was entered
-    UnreportedProofs unreported;
 
     // There are SSRCs from before the newest keys, which may go on under these.
     bool may_continue() const {
@@ -196,7 +214,7 @@ struct alignas(64) Recipient {
 static_assert(sizeof(Recipient) == 64);
 
 // One endpoint as this worker sees it. Every worker has its own copy of every member.
-struct alignas(64) Member {
+struct alignas(64) Member : srtp::InHotMemory {
     ConferenceSlot conference = 0;
     MemberSlot slot = 0;
     WorkerIndex owner = 0;
@@ -216,10 +234,10 @@ struct SsrcOwner {
 // A map of nodes, which control makes and frees, so that the worker only links.
 using SsrcOwners = std::map<std::uint32_t, SsrcOwner>;
 
-struct Conference {
+struct Conference : srtp::InHotMemory {
     explicit Conference(std::size_t member_capacity)
         : recipients(member_capacity), members(member_capacity) {}
-    std::vector<Recipient> recipients;             // by MemberSlot
+    std::vector<Recipient, srtp::HotAllocator<Recipient>> recipients;  // by MemberSlot
     std::vector<std::unique_ptr<Member>> members;  // by MemberSlot; null: slot not in use
     SsrcOwners ssrc_owners;
     std::uint32_t ssrcs_freed = 0;  // how often one has come to belong to nobody

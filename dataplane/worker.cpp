@@ -29,7 +29,7 @@ struct Worker::Core {
           table(config.conferences, config.flows),
           egress(config.ports, config.pool, counters),
           forwarder(table, egress, counters),
-          receiver(table, forwarder, mailbox, counters, config.index, config.replay_window),
+          receiver(table, forwarder, mailbox, counters, clock, config.index, config.replay_window),
           ingress(config, table, egress, mailbox, counters),
           commands(table, receiver, egress) {
         for (const auto& binding : config.ports)
@@ -48,6 +48,7 @@ struct Worker::Core {
     const WorkerConfig config;
     Mailbox& mailbox;
     Counters counters;
+    StageClock clock;
     Table table;
     Egress egress;
     Forwarder forwarder;
@@ -81,8 +82,10 @@ bool Worker::Core::poll_ports() {
                                    static_cast<std::uint16_t>(config.burst));
         if (count == 0) continue;
         busy = true;
+        clock.mark(Stage::receive);
         lanes.rtp.count = lanes.rtcp.count = 0;
         ingress.sort(static_cast<PortIndex>(port), packets.data(), count, lanes);
+        clock.mark(Stage::classify);
         receive();
     }
     return busy;
@@ -119,11 +122,17 @@ void Worker::stop() {
     core_->waiter.wake();
 }
 
+const StageClock& Worker::clock() const {
+    return core_->clock;
+}
+
 bool Worker::poll_once() {
     bool busy = core_->run_commands();
+    core_->clock.start();
     busy |= core_->poll_ports();
     busy |= core_->poll_handed();
     core_->egress.flush();
+    core_->clock.mark(Stage::send);
     return busy;
 }
 

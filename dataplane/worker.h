@@ -9,6 +9,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/spsc_queue.h"
+#include "dataplane/stage_clock.h"
 #include "dataplane/table.h"
 
 struct rte_mempool;
@@ -71,6 +72,8 @@ class Worker {
     void drain();
 
     const Counters& counters() const;
+    // Empty unless the build measures stages. The worker's thread.
+    const StageClock& clock() const;
 
   private:
     struct Core;

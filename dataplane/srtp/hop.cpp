@@ -97,6 +97,7 @@ Attempts HopRx::rtcp_attempts(const StreamRx* stream, std::uint32_t index, bool 
 }
 
 Proof HopRx::settle(const Attempt& verified) {
+    heard_ = true;
     if (proven_ || verified.keys != newest_) return Proof::none;
     used_ = true;
     return verified.proof == Proof::none ? Proof::none : conclude(verified.proof);

@@ -5,8 +5,10 @@
 
 #include <array>
 #include <memory>
+#include <utility>
 
 #include "dataplane/srtp/aead.h"
+#include "dataplane/srtp/hot_memory.h"
 #include "dataplane/srtp/index.h"
 #include "dataplane/srtp/keys.h"
 #include "dataplane/srtp/verdict.h"
@@ -16,7 +18,7 @@ namespace mdd::srtp {
 // Session keys of one direction, expanded. Made by control, read-only afterwards, shared by the
 // workers of a node; whoever made it frees it once every worker has acknowledged letting go.
 // About 2.2 KiB.
-struct Keyset {
+struct Keyset : InHotMemory {
     Keyset(const SessionKeys& keys, std::uint64_t key_epoch);
     const Profile profile;
     const bool is_double;
@@ -101,6 +103,8 @@ class HopRx {
     // To be called with the attempt that verified. Tells what it proved; a restart lets the old
     // keys go at once.
     Proof settle(const Attempt& verified);
+    // Whether anything has verified since the last time this was asked.
+    bool take_heard() { return std::exchange(heard_, false); }
     // To be called once a second while no proof has come. An endpoint that has used the newest
     // keys, but for new SSRCs only, has restarted if the call before found it so already: its other
     // SSRCs have a whole second to go on. none: not known yet, or proven already.
@@ -114,6 +118,7 @@ class HopRx {
     bool proven_ = true;
     bool used_ = false;
     bool asked_ = false;  // settle_late() has found the newest keys used
+    bool heard_ = false;
 };
 
 }  // namespace mdd::srtp

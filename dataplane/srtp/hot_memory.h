@@ -1,0 +1,43 @@
+// Memory for what poll cores read with every packet, keys first: side by side in huge pages where
+// the kernel gives them, so that ten thousand keys need a few address translations and not ten
+// thousand; left out of core dumps.
+#pragma once
+
+#include <cstddef>
+#include <new>
+
+namespace mdd::srtp {
+
+// 64-byte aligned. What has been freed serves later requests of the same size, rounded up to 64
+// bytes; nothing goes back to the system. Throws std::bad_alloc. Not for poll cores; any thread.
+void* hot_allocate(std::size_t size_bytes);
+void hot_free(void* memory, std::size_t size_bytes) noexcept;
+
+// Base of a class whose objects live there.
+struct InHotMemory {
+    static void* operator new(std::size_t size_bytes) { return hot_allocate(size_bytes); }
+    static void* operator new(std::size_t size_bytes, std::align_val_t) {
+        return hot_allocate(size_bytes);
+    }
+    static void operator delete(void* memory, std::size_t size_bytes) noexcept {
+        hot_free(memory, size_bytes);
+    }
+    static void operator delete(void* memory, std::size_t size_bytes, std::align_val_t) noexcept {
+        hot_free(memory, size_bytes);
+    }
+};
+
+// The same for the elements of a container.
+template <typename T>
+struct HotAllocator {
+    using value_type = T;
+    static_assert(alignof(T) <= 64);
+    HotAllocator() = default;
+    template <typename Other>
+    HotAllocator(const HotAllocator<Other>&) {}
+    T* allocate(std::size_t count) { return static_cast<T*>(hot_allocate(count * sizeof(T))); }
+    void deallocate(T* memory, std::size_t count) noexcept { hot_free(memory, count * sizeof(T)); }
+    bool operator==(const HotAllocator&) const = default;
+};
+
+}  // namespace mdd::srtp
