@@ -14,6 +14,7 @@
 #include "dataplane/worker.h"
 #include "tests/bench/limit.h"
 #include "tests/bench/median.h"
+#include "tests/bench/row.h"
 #include "tests/support/ring_port.h"
 
 namespace mdd::bench {
@@ -142,13 +143,6 @@ class Loop {
     std::unique_ptr<Worker> worker_;
     std::uint64_t index_ = 0;
 };
-
-std::string cpu_name() {
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);)
-        if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
-    return "unknown";
-}
 
 nlohmann::json measure(const Case& setting, test::RingPort& in, Port& out, rte_mempool* pool,
                        unsigned runs, unsigned packets, const std::string& commit) {
