@@ -20,7 +20,7 @@ double tsc_hz() {
     return measured;
 }
 
-std::uint64_t CoreTime::waited_cycles() {
+std::uint64_t waited_cycles() {
     std::ifstream file("/proc/thread-self/schedstat");
     std::uint64_t ran_ns = 0, waited_ns = 0;
     file >> ran_ns >> waited_ns;

@@ -13,6 +13,10 @@ inline std::uint64_t read_tsc() {
 // Cycles of the TSC per second, measured against the clock once, in a twentieth of a second.
 double tsc_hz();
 
+// Cycles that the calling thread has stood ready to run without a core; 0 where the kernel does not
+// tell. Counted when it gets the core back. Asking takes some microseconds.
+std::uint64_t waited_cycles();
+
 // Counts from its construction. Of one thread, which may not sleep in between.
 class CoreTime {
   public:
@@ -23,10 +27,6 @@ class CoreTime {
     }
 
   private:
-    // That the calling thread has stood ready to run without a core; 0 where the kernel does not
-    // tell. Counted when it gets the core back.
-    static std::uint64_t waited_cycles();
-
     std::uint64_t waited_;
     std::uint64_t start_;
 };
