@@ -52,25 +52,11 @@ Leg& leg_towards(const Recipient& to, MemberSlot slot, Stream& stream) {
     return leg;
 }
 
-CopyOhb::Form form_of(const srtp::Ohb& ohb) {
-    CopyOhb::Form form;
-    form.size_bytes = static_cast<std::uint8_t>(srtp::write_ohb(ohb, form.bytes.data()));
-    return form;
-}
-
 // How far ahead of the copy that is being made its neighbours are asked for: a key comes line by
 // line, while recipients and legs lie side by side.
 constexpr std::size_t kKeysAhead = 2, kRecipientsAhead = 4;
 
 }  // namespace
-
-CopyOhb::CopyOhb(const srtp::Ohb& received, std::uint16_t sequence)
-    : original_sequence(received.sequence.value_or(sequence)) {
-    // Whatever else is sent, it is not the original.
-    const auto different = static_cast<std::uint16_t>(original_sequence + 1);
-    same = form_of(srtp::with_sequence(received, sequence, original_sequence));
-    other = form_of(srtp::with_sequence(received, sequence, different));
-}
 
 void Forwarder::prefetch_recipients(ConferenceSlot conference) const {
     const auto& recipients = table_.conference(conference)->recipients;
@@ -124,8 +110,7 @@ Verdict Forwarder::rtp_leg(OpenedRtp& opened, Leg& leg, const Recipient& to) {
     const auto sequence = static_cast<std::uint16_t>(placed.index);
     std::size_t plain_bytes = opened.body_bytes;
     if (opened.is_double) {
-        const auto& ohb =
-            sequence == opened.ohb.original_sequence ? opened.ohb.same : opened.ohb.other;
+        const auto& ohb = opened.ohb.for_sequence(sequence);
         // Mostly the same as for the receiver before, and then not to be touched: the cipher reads
         // faster what was not written just now.
         if (std::exchange(opened.ohb_in_place, &ohb) != &ohb)

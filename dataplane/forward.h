@@ -11,22 +11,6 @@
 
 namespace mdd {
 
-// The original header block of one packet's copies: with the sequence number that its sender gave
-// it, or without where the copy happens to have the same one. Made once, written in place of the
-// other when a copy needs it.
-struct CopyOhb {
-    struct Form {
-        std::array<std::uint8_t, srtp::kMaxOhbBytes> bytes{};
-        std::uint8_t size_bytes = 0;
-    };
-    Form same, other;
-    std::uint16_t original_sequence = 0;
-
-    CopyOhb() = default;
-    // `received` stands in a packet whose header says `sequence`.
-    CopyOhb(const srtp::Ohb& received, std::uint16_t sequence);
-};
-
 // An RTP packet whose outer layer has been opened. For a double profile `body` is the inner
 // ciphertext and inner tag.
 struct OpenedRtp {
@@ -35,9 +19,9 @@ struct OpenedRtp {
         nullptr;  // plaintext without the OHB; at least srtp::kMaxOhbBytes writable bytes follow
     std::size_t body_bytes = 0;
     bool is_double = false;
-    CopyOhb ohb;                                  // of a double packet
-    const CopyOhb::Form* ohb_in_place = nullptr;  // behind the body; null: what was received
-    srtp::Bytes tail;                             // EKT tag, passed through
+    srtp::HopOhb ohb;                                  // of a double packet
+    const srtp::HopOhb::Form* ohb_in_place = nullptr;  // behind the body; null: what was received
+    srtp::Bytes tail;                                  // EKT tag, passed through
     Stream* stream = nullptr;
     MemberSlot sender = 0;
     std::uint64_t index = 0;  // authenticated inbound index

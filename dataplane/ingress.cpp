@@ -93,7 +93,8 @@ void Ingress::frame(PortIndex port, rte_mbuf* packet) {
     poison_tailroom(packet);
     const bool checked =
         config_.ports[port].port->features().rx_ipv4_checksum && has_checked_ip(packet);
-    net::Frame parsed;
+    auto& arrival = arrivals_[arrived_];
+    auto& parsed = arrival.frame;
     const auto verdict =
         net::parse_frame(frame_bytes(packet), parsed,
                          checked ? net::IpChecksum::verified_by_device : net::IpChecksum::verify);
@@ -104,7 +105,8 @@ void Ingress::frame(PortIndex port, rte_mbuf* packet) {
         case net::FrameKind::icmp:
             return icmp(port, packet, parsed);
         case net::FrameKind::udp:
-            return udp(port, packet, parsed);
+            arrival.packet = packet;
+            return udp(port, arrival);
     }
 }
 
@@ -147,7 +149,9 @@ void Ingress::icmp(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
     egress_.send_frame(packet, port);
 }
 
-void Ingress::udp(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
+void Ingress::udp(PortIndex port, Arrival& arrival) {
+    auto* packet = arrival.packet;
+    const auto& parsed = arrival.frame;
     if (parsed.destination.ip != config_.ports[port].address ||
         !is_media_port(parsed.destination.port))
         return drop(packet, Verdict::not_for_us);
@@ -164,8 +168,9 @@ void Ingress::udp(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
         case DatagramKind::rtcp:
             break;
     }
-    const auto place = table_.flows().prefetch({parsed.source, parsed.destination});
-    arrivals_[arrived_++] = {packet, parsed, kind == DatagramKind::rtcp, place, nullptr};
+    arrival.is_rtcp = kind == DatagramKind::rtcp;
+    arrival.place = table_.flows().prefetch({parsed.source, parsed.destination});
+    ++arrived_;
 }
 
 void Ingress::dtls(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {

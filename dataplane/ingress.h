@@ -42,7 +42,8 @@ class Ingress {
     void place(MediaLanes& lanes);
     void arp(PortIndex port, rte_mbuf* packet, srtp::Bytes payload);
     void icmp(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
-    void udp(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
+    // Keeps a media datagram in its place among the arrivals.
+    void udp(PortIndex port, Arrival& arrival);
     void dtls(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
     void hand_off(rte_mbuf* packet, const net::Frame& frame, const Member& member, bool is_rtcp);
     void drop(rte_mbuf* packet, srtp::Verdict verdict);

@@ -24,7 +24,7 @@ constexpr std::size_t kSsrcAt = 8;
 
 // How much is asked for ahead. Of a payload, the beginning: the processor's own prefetcher sees the
 // rest coming.
-constexpr std::size_t kLine = 64, kPayloadLines = 6, kStreamLines = 3, kLegLines = 2;
+constexpr std::size_t kLine = 64, kPayloadLines = 8, kStreamLines = 3, kLegLines = 2;
 // How many groups ahead of its turn a group's keys are asked for.
 constexpr std::size_t kGroupsAhead = 1;
 
@@ -122,17 +122,19 @@ void Receiver::run(const Lane& lane, const LaneGroup& group) {
 void Receiver::rtp_packet(const MediaPacket& packet) {
     // What such a packet proves can take streams away from this worker.
     if (!packet.sender->endpoint->hop.proven()) forward_opened(packet.sender->conference);
-    RtpJob job;
-    if (!gather(packet, job)) return;
-    auto* plain = scratch_.rooms[opened_.count].data();
+    auto& opened = opened_.packets[opened_.count];
+    opened.body = scratch_.rooms[opened_.count].data();
+    RtpJob job{.packet = packet, .opened = opened, .sealed = {}, .ssrc = 0, .attempts = {}};
+    if (!gather(job)) return;
     for (unsigned i = 0; i < job.attempts.count; ++i) {
         const auto& attempt = job.attempts.list[i];
-        if (open(attempt, job, plain)) return settle(job, attempt, plain);
+        if (open(attempt, job)) return settle(job, attempt);
     }
     drop(packet.packet, Verdict::auth_fail);
 }
 
-bool Receiver::gather(const MediaPacket& packet, RtpJob& job) {
+bool Receiver::gather(RtpJob& job) {
+    const auto& packet = job.packet;
     auto& endpoint = *packet.sender->endpoint;
     const auto end = [&](Verdict verdict) {
         drop(packet.packet, verdict);
@@ -151,27 +153,26 @@ bool Receiver::gather(const MediaPacket& packet, RtpJob& job) {
     const std::size_t least = srtp::kTagBytes + (is_double ? kMinDoublePlainBytes : 0);
     if (!view || view->payload().size() < least) return end(Verdict::rtp_malformed);
 
-    job.packet = packet;
-    job.header = view->header();
+    job.opened.header = view->header();
+    job.opened.tail = datagram.last(tail_bytes);
     job.sealed = view->payload();
-    job.tail = datagram.last(tail_bytes);
     job.ssrc = view->ssrc();
-    job.sequence = view->sequence();
     const auto* stream = endpoint.streams.find(job.ssrc);
     const auto* pending = stream != nullptr ? nullptr : endpoint.find_pending(job.ssrc);
     const auto* rx = stream != nullptr ? &stream->rx : pending != nullptr ? &pending->rx : nullptr;
     const bool others = !endpoint.hop.proven() && endpoint.may_continue();
-    job.attempts = endpoint.hop.rtp_attempts(rx, job.sequence, others, replay_window_);
+    job.attempts = endpoint.hop.rtp_attempts(rx, view->sequence(), others, replay_window_);
     if (job.attempts.count == 0) return end(job.attempts.refused);
     return true;
 }
 
-bool Receiver::open(const Attempt& attempt, const RtpJob& job, std::uint8_t* plain) {
+bool Receiver::open(const Attempt& attempt, const RtpJob& job) {
     const auto& key = attempt.keys->rtp;
-    return srtp::open(key, key.rtp_nonce(job.ssrc, attempt.index), job.header, job.sealed, plain);
+    return srtp::open(key, key.rtp_nonce(job.ssrc, attempt.index), job.opened.header, job.sealed,
+                      job.opened.body);
 }
 
-void Receiver::settle(const RtpJob& job, const Attempt& verified, std::uint8_t* plain) {
+void Receiver::settle(const RtpJob& job, const Attempt& verified) {
     auto& member = *job.packet.sender;
     prove(member, verified);
 
@@ -182,44 +183,40 @@ void Receiver::settle(const RtpJob& job, const Attempt& verified, std::uint8_t* 
     if (replay != Verdict::accepted) return drop(job.packet.packet, replay);
     found.rx().rtp.mark(verified.index);
     counters_.rtp_received.add();
-    accept(job, plain, verified.index, found);
+    accept(job, verified.index, found);
 }
 
-void Receiver::accept(const RtpJob& job, std::uint8_t* plain, std::uint64_t index,
-                      const Place& place) {
+void Receiver::accept(const RtpJob& job, std::uint64_t index, const Place& place) {
     const std::size_t plain_bytes = job.sealed.size() - srtp::kTagBytes;
+    const auto& header = job.opened.header;
     if (place.pending != nullptr) {
         // The packet must outlive this burst: the plaintext moves from the scratch room into it.
         auto* data = job.packet.data;
-        std::memcpy(data + job.header.size(), plain, plain_bytes);
-        return hold(*place.pending, {.packet = job.packet.packet,
-                                     .data = data,
-                                     .header_bytes = static_cast<std::uint16_t>(job.header.size()),
-                                     .plain_bytes = static_cast<std::uint16_t>(plain_bytes),
-                                     .tail_bytes = static_cast<std::uint16_t>(job.tail.size()),
-                                     .index = index});
+        std::memcpy(data + header.size(), job.opened.body, plain_bytes);
+        return hold(*place.pending,
+                    {.packet = job.packet.packet,
+                     .data = data,
+                     .header_bytes = static_cast<std::uint16_t>(header.size()),
+                     .plain_bytes = static_cast<std::uint16_t>(plain_bytes),
+                     .tail_bytes = static_cast<std::uint16_t>(job.opened.tail.size()),
+                     .index = index});
     }
-    OpenedRtp opened;
-    opened.header = job.header;
-    opened.body = plain;
-    opened.tail = job.tail;
-    opened.stream = place.stream;
-    opened.index = index;
-    add_opened(job.packet.packet, *job.packet.sender, opened, plain_bytes);
+    job.opened.stream = place.stream;
+    job.opened.index = index;
+    add_opened(job.packet.packet, *job.packet.sender, plain_bytes);
 }
 
-void Receiver::add_opened(rte_mbuf* packet, const Member& sender, const OpenedRtp& opened,
-                          std::size_t plain_bytes) {
-    auto& place = opened_.packets[opened_.count];
-    place = opened;
-    place.sender = sender.slot;
-    place.is_double = sender.endpoint->hop.newest()->is_double;
-    place.body_bytes = plain_bytes;
-    if (place.is_double) {
-        const auto ohb = srtp::read_ohb(Bytes(place.body, plain_bytes));
-        if (!ohb) return drop(packet, Verdict::ohb_invalid);
-        place.ohb = CopyOhb(*ohb, srtp::load_be16(place.header.data() + 2));
-        place.body_bytes -= ohb->size_bytes();
+void Receiver::add_opened(rte_mbuf* packet, const Member& sender, std::size_t plain_bytes) {
+    auto& opened = opened_.packets[opened_.count];
+    opened.sender = sender.slot;
+    opened.is_double = sender.endpoint->hop.newest()->is_double;
+    opened.body_bytes = plain_bytes;
+    opened.ohb_in_place = nullptr;
+    if (opened.is_double) {
+        if (!opened.ohb.read(Bytes(opened.body, plain_bytes),
+                             srtp::load_be16(opened.header.data() + 2)))
+            return drop(packet, Verdict::ohb_invalid);
+        opened.body_bytes -= opened.ohb.received_bytes;
     }
     opened_.buffers[opened_.count++] = packet;
 }

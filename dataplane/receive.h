@@ -37,10 +37,10 @@ class Receiver {
 
     // An RTP packet between its header check and its verdict.
     struct RtpJob {
-        MediaPacket packet;
-        srtp::Bytes header, sealed, tail;
+        const MediaPacket& packet;
+        OpenedRtp& opened;  // in its place of the group: header and tail are known
+        srtp::Bytes sealed;
         std::uint32_t ssrc;
-        std::uint16_t sequence;
         srtp::Attempts attempts;
     };
     // What is opened and waits for the rest of its group.
@@ -63,10 +63,10 @@ class Receiver {
     void run(const Lane& lane, const LaneGroup& group);
     void rtp_packet(const MediaPacket& packet);
     // False: the packet has met its end already.
-    bool gather(const MediaPacket& packet, RtpJob& job);
-    static bool open(const srtp::Attempt& attempt, const RtpJob& job, std::uint8_t* plain);
-    void settle(const RtpJob& job, const srtp::Attempt& verified, std::uint8_t* plain);
-    void accept(const RtpJob& job, std::uint8_t* plain, std::uint64_t index, const Place& place);
+    bool gather(RtpJob& job);
+    static bool open(const srtp::Attempt& attempt, const RtpJob& job);
+    void settle(const RtpJob& job, const srtp::Attempt& verified);
+    void accept(const RtpJob& job, std::uint64_t index, const Place& place);
     // Forwards what is opened, and counts its end. Before anything that may hand a stream back to
     // control.
     void forward_opened(ConferenceSlot conference);
@@ -85,9 +85,10 @@ class Receiver {
     void forget_old_refusals(Member& member);
     void hold(PendingSsrc& pending, const HeldPacket& held);
     void release(Member& member, Stream& stream, const HeldPacket& held);
-    // Puts a packet that has been opened into the group; counts its end if it is malformed.
-    void add_opened(rte_mbuf* packet, const Member& sender, const OpenedRtp& opened,
-                    std::size_t plain_bytes);
+    // The packet in the group's next place, of which header, body, tail, stream and index are
+    // known, goes with the group; counts its end if it is malformed. `body_bytes` is the whole
+    // plaintext.
+    void add_opened(rte_mbuf* packet, const Member& sender, std::size_t plain_bytes);
     // Counts the packet's end.
     void relay(rte_mbuf* packet, const Member& sender, Stream& stream, srtp::Bytes compound);
     // How many legs were planned.

@@ -58,14 +58,14 @@ void Receiver::release(Member& member, Stream& stream, const HeldPacket& held) {
     if (held.is_rtcp) return relay(held.packet, member, stream, Bytes(held.data, held.plain_bytes));
     const Bytes header(held.data, held.header_bytes);
     auto* plain = held.data + held.header_bytes;
-    OpenedRtp opened;
+    if (opened_.count == kMaxGroup) forward_opened(member.conference);
+    auto& opened = opened_.packets[opened_.count];
     opened.header = header;
     opened.body = plain;
     opened.tail = Bytes(plain + held.plain_bytes + srtp::kTagBytes, held.tail_bytes);
     opened.stream = &stream;
     opened.index = held.index;
-    if (opened_.count == kMaxGroup) forward_opened(member.conference);
-    add_opened(held.packet, member, opened, held.plain_bytes);
+    add_opened(held.packet, member, held.plain_bytes);
 }
 
 void Receiver::refuse(Member& member, std::uint32_t ssrc, std::uint64_t epoch, Verdict reason) {

@@ -1,9 +1,8 @@
-// The original header block of Double (RFC 8723 §4): read it, restore from it, write it. 1 to 4
-// bytes at the end of the outer plaintext. Knows nothing of encryption. In the header because every
-// packet comes through here.
+// The original header block of Double (RFC 8723 §4) as a hop needs it: 1 to 4 bytes at the end of
+// the outer plaintext, [PT][SEQ]Config. Knows nothing of encryption.
 #pragma once
 
-#include <optional>
+#include <algorithm>
 
 #include "dataplane/srtp/bytes.h"
 #include "dataplane/srtp/profile.h"
@@ -12,83 +11,58 @@ namespace mdd::srtp {
 
 inline constexpr std::size_t kMaxOhbBytes = 4;
 
-namespace ohb_bits {
-// Config byte, most significant bit first: R R R R B M P Q.
-constexpr std::uint8_t kHasSequence = 0x01;
-constexpr std::uint8_t kHasPayloadType = 0x02;
-constexpr std::uint8_t kHasMarker = 0x04;
-constexpr std::uint8_t kMarker = 0x08;
-constexpr std::uint8_t kReserved = 0xf0;
-constexpr std::uint8_t kMaxPayloadType = 127;
+// The blocks that the copies of one packet have (RFC 8723 §5.2). A hop that changes only the
+// sequence number knows two: the copy happens to have the number that the sender gave, or another
+// one. Both keep what earlier hops recorded.
+struct HopOhb {
+    struct Form {
+        std::array<std::uint8_t, kMaxOhbBytes> bytes{};
+        std::uint8_t size_bytes = 0;
+    };
+    Form same, other;
+    std::uint16_t original_sequence = 0;
+    std::uint8_t received_bytes = 0;  // of the block that was received
 
-}  // namespace ohb_bits
+    const Form& for_sequence(std::uint16_t sent) const {
+        return sent == original_sequence ? same : other;
+    }
 
-// The fields of the original RTP header that a media distributor changed on the way; empty:
-// unchanged.
-struct Ohb {
-    std::optional<std::uint8_t> payload_type;  // 7 bits
-    std::optional<std::uint16_t> sequence;
-    std::optional<bool> marker;
+    // Reads the block that ends `outer_plaintext`, of a packet whose header says `sequence`. False
+    // (verdict ohb_invalid) when reserved bits are set, B without M, a payload type above 127, or
+    // fewer than 16 (inner tag) bytes would remain before the block; nothing is valid then. In
+    // place and byte by byte: a copy right after it was written would make the processor wait.
+    bool read(Bytes outer_plaintext, std::uint16_t sequence);
 
-    std::size_t size_bytes() const { return 1 + (payload_type ? 1u : 0u) + (sequence ? 2u : 0u); }
-    bool operator==(const Ohb&) const = default;
+  private:
+    // Config byte, most significant bit first: R R R R B M P Q.
+    static constexpr std::uint8_t kHasSequence = 0x01, kHasPayloadType = 0x02, kHasMarker = 0x04,
+                                  kMarker = 0x08, kReserved = 0xf0;
+    static constexpr std::uint8_t kMaxPayloadType = 127;
 };
 
-// Reads the block that ends `outer_plaintext`. nullopt (verdict ohb_invalid) when reserved bits are
-// set, B without M, a payload type above 127, or fewer than 16 (inner tag) bytes would remain
-// before the block.
-inline std::optional<Ohb> read_ohb(Bytes outer_plaintext) {
-    using namespace ohb_bits;
-    if (outer_plaintext.empty()) return std::nullopt;
-    const auto config = outer_plaintext.back();
-    if ((config & kReserved) != 0) return std::nullopt;
+inline bool HopOhb::read(Bytes outer_plaintext, std::uint16_t sequence) {
+    if (outer_plaintext.empty()) return false;
+    const std::uint8_t config = outer_plaintext.back();
     // The published condition "C & 0x0C must not be 0x80" can never be false; 0x08 is meant.
-    if ((config & (kHasMarker | kMarker)) == kMarker) return std::nullopt;
+    if ((config & kReserved) != 0 || (config & (kHasMarker | kMarker)) == kMarker) return false;
+    const std::size_t type_bytes = (config & kHasPayloadType) != 0 ? 1 : 0;
+    const std::size_t sequence_bytes = (config & kHasSequence) != 0 ? 2 : 0;
+    const std::size_t size_bytes = type_bytes + sequence_bytes + 1;
+    if (outer_plaintext.size() < kTagBytes + size_bytes) return false;
 
-    Ohb ohb;
-    if ((config & kHasMarker) != 0) ohb.marker = (config & kMarker) != 0;
-    if ((config & kHasPayloadType) != 0) ohb.payload_type = std::uint8_t{0};
-    if ((config & kHasSequence) != 0) ohb.sequence = std::uint16_t{0};
-    if (outer_plaintext.size() < kTagBytes + ohb.size_bytes()) return std::nullopt;
+    const auto* field = outer_plaintext.data() + outer_plaintext.size() - size_bytes;
+    const std::uint8_t type = type_bytes != 0 ? *field : std::uint8_t{0};
+    if (type > kMaxPayloadType) return false;
+    received_bytes = static_cast<std::uint8_t>(size_bytes);
+    original_sequence = sequence_bytes != 0 ? load_be16(field + type_bytes) : sequence;
 
-    const auto* field = outer_plaintext.data() + outer_plaintext.size() - ohb.size_bytes();
-    if (ohb.payload_type) ohb.payload_type = *field++;
-    if (ohb.sequence) ohb.sequence = load_be16(field);
-    if (ohb.payload_type.value_or(0) > kMaxPayloadType) return std::nullopt;
-    return ohb;
-}
-
-// Writes size_bytes() bytes to `out` in wire order [PT][SEQ]Config. Precondition: room for them.
-inline std::size_t write_ohb(const Ohb& ohb, std::uint8_t* out) {
-    using namespace ohb_bits;
-    std::uint8_t config = 0;
-    if (ohb.payload_type) {
-        config |= kHasPayloadType;
-        *out++ = *ohb.payload_type;
-    }
-    if (ohb.sequence) {
-        config |= kHasSequence;
-        store_be16(out, *ohb.sequence);
-        out += 2;
-    }
-    if (ohb.marker) config |= *ohb.marker ? kHasMarker | kMarker : kHasMarker;
-    *out = config;
-    return ohb.size_bytes();
-}
-
-// The block that a hop must send when it received `received` with `received_sequence` in the header
-// and sends `sent_sequence` (RFC 8723 §5.2): records the original once, keeps what earlier hops
-// recorded, and drops a sequence that has come back to its original. PT and M are not touched by
-// this hop.
-inline Ohb with_sequence(const Ohb& received, std::uint16_t received_sequence,
-                         std::uint16_t sent_sequence) {
-    const auto original = received.sequence.value_or(received_sequence);
-    Ohb sent = received;
-    if (sent_sequence == original)
-        sent.sequence.reset();
-    else
-        sent.sequence = original;
-    return sent;
+    same.bytes[0] = other.bytes[0] = type;
+    same.bytes[type_bytes] = static_cast<std::uint8_t>(config & ~kHasSequence);
+    same.size_bytes = static_cast<std::uint8_t>(type_bytes + 1);
+    store_be16(other.bytes.data() + type_bytes, original_sequence);
+    other.bytes[type_bytes + 2] = static_cast<std::uint8_t>(config | kHasSequence);
+    other.size_bytes = static_cast<std::uint8_t>(type_bytes + 3);
+    return true;
 }
 
 }  // namespace mdd::srtp

@@ -47,6 +47,15 @@ class LibsrtpSession {
         return run(packet, srtp_unprotect_rtcp);
     }
 
+    // Likewise on memory that has SRTP_MAX_TRAILER_LEN bytes of room behind the packet, for who
+    // counts cycles.
+    srtp_err_status_t protect(std::uint8_t* packet, int& size_bytes) {
+        return srtp_protect(session_, packet, &size_bytes);
+    }
+    srtp_err_status_t unprotect(std::uint8_t* packet, int& size_bytes) {
+        return srtp_unprotect(session_, packet, &size_bytes);
+    }
+
   private:
     template <typename Use>
     static srtp_err_status_t with_policy(srtp::Bytes key, srtp::Bytes salt, bool outbound,

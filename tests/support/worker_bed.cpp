@@ -5,7 +5,7 @@
 
 #include "dataplane/net/frame.h"
 #include "dataplane/srtp/demux.h"
-#include "dataplane/srtp/ohb.h"
+#include "tests/support/ohb_reference.h"
 #include "dataplane/srtp/rtp.h"
 
 namespace mdd::test {

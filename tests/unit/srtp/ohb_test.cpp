@@ -1,6 +1,6 @@
 // The original header block: every config byte at every size, and what chains of distributors make
 // of it.
-#include "dataplane/srtp/ohb.h"
+#include "tests/support/ohb_reference.h"
 
 #include <gtest/gtest.h>
 
@@ -103,6 +103,33 @@ TEST(Ohb, ChainsOfDistributorsKeepTheOriginalSequence) {
         }
         ASSERT_EQ(ohb.payload_type, at_start.payload_type);
         ASSERT_EQ(ohb.marker, at_start.marker);
+    }
+}
+
+// What a hop reads and sends, against the RFC field by field: every config byte, with any fields,
+// at every size.
+TEST(HopOhb, ReadsAndSendsWhatTheRfcSays) {
+    std::mt19937 random(12);
+    for (unsigned round = 0; round < 256 * 64; ++round) {
+        std::vector<std::uint8_t> text(random() % 26);
+        for (auto& byte : text) byte = static_cast<std::uint8_t>(random());
+        if (!text.empty()) text.back() = static_cast<std::uint8_t>(round);
+        const auto header = static_cast<std::uint16_t>(random());
+        const Exact exact(text);
+        const auto expected = read_ohb(exact.bytes());
+        HopOhb hop;
+        ASSERT_EQ(hop.read(exact.bytes(), header), expected.has_value()) << test::to_hex(text);
+        if (!expected) continue;
+        EXPECT_EQ(hop.received_bytes, expected->size_bytes());
+        EXPECT_EQ(hop.original_sequence, expected->sequence.value_or(header));
+        for (const int step : {0, 1, -1, 256}) {
+            const auto sent = static_cast<std::uint16_t>(hop.original_sequence + step);
+            std::uint8_t wanted[kMaxOhbBytes];
+            const auto size = write_ohb(with_sequence(*expected, header, sent), wanted);
+            const auto& form = hop.for_sequence(sent);
+            EXPECT_EQ(test::to_hex(Bytes(form.bytes).first(form.size_bytes)),
+                      test::to_hex(Bytes(wanted, size)));
+        }
     }
 }
 

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "dataplane/srtp/kdf.h"
-#include "dataplane/srtp/ohb.h"
 #include "tests/support/hop_packets.h"
+#include "tests/support/ohb_reference.h"
 #include "tests/unit/srtp/vector_cases.h"
 
 namespace mdd::test {

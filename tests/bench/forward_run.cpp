@@ -1,0 +1,127 @@
+// Measuring the forwarding loop: see forward_run.h.
+#include "tests/bench/forward_run.h"
+
+#include <fmt/format.h>
+#include <rte_cycles.h>
+
+#include <fstream>
+#include <stdexcept>
+
+#include "tests/bench/limit.h"
+#include "tests/bench/median.h"
+
+namespace mdd::bench {
+namespace {
+
+constexpr unsigned kBurst = 32;
+constexpr unsigned kMemoryMib = 96, kHugePageMib = 2;
+
+bool hugepages_are_free() {
+    std::ifstream file("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
+    unsigned free = 0;
+    return file >> free && free * kHugePageMib >= kMemoryMib;
+}
+
+bool start_eal() {
+    const auto cpus = test::cpus_of_process();
+    if (cpus.size() < 2)
+        throw std::runtime_error("Two CPUs are needed: one for the worker and one that feeds it.");
+    EalConfig eal;
+    eal.program = "forward_bench";
+    eal.no_huge_mib = kMemoryMib;
+    eal.control_cpus = {cpus.back()};
+    eal.worker_cpus = {cpus[cpus.size() - 2]};
+    const bool hugepages = hugepages_are_free();
+    if (hugepages) eal.hugepages_mib = {kMemoryMib};
+    test::test_eal(eal);
+    return hugepages;
+}
+
+// Nothing may be dropped: a loop that loses packets is not the one to be measured.
+void check_drops(const Counters& counters) {
+    for (std::size_t v = 1; v < srtp::kVerdictTexts.size(); ++v)
+        if (const auto count = counters.drops[v].read(); count != 0)
+            throw std::runtime_error(
+                fmt::format("The loop lost {} packets: {}.", count, srtp::kVerdictTexts[v].name));
+}
+
+// Cycles per packet sent over at least `packets` of them. Only rounds with a whole burst count.
+double run_once(FanOut& fan_out, const ColdFeed& feed, unsigned packets) {
+    auto& worker = fan_out.worker();
+    const auto& counters = worker.counters();
+    const auto sent_before = counters.rtp_sent.read();
+    std::uint64_t cycles = 0, sent = 0;
+    for (; sent < packets; sent = counters.rtp_sent.read() - sent_before) {
+        feed.wait_for(kBurst);
+        const auto start = rte_rdtsc();
+        worker.poll_once();
+        cycles += rte_rdtsc() - start;
+    }
+    check_drops(counters);
+    return static_cast<double>(cycles) / static_cast<double>(sent);
+}
+
+// Every sender has been heard, and its SSRC granted.
+void open_streams(FanOut& fan_out, ColdFeed& feed) {
+    std::size_t granted = 0;
+    while (granted < fan_out.senders().size()) {
+        feed.feed_batch();
+        fan_out.worker().poll_once();
+        check_drops(fan_out.worker().counters());
+        granted += fan_out.grant();
+    }
+}
+
+#ifdef MDD_STAGE_CLOCK
+// What each stage has taken so far, per packet sent.
+std::vector<double> stages_of(const Worker& worker) {
+    std::vector<double> stages;
+    const auto sent = static_cast<double>(worker.counters().rtp_sent.read());
+    for (const auto cycles : worker.clock().cycles())
+        stages.push_back(static_cast<double>(cycles) / sent);
+    return stages;
+}
+#else
+std::vector<double> stages_of(const Worker&) {
+    return {};
+}
+#endif
+
+}  // namespace
+
+ForwardLab::ForwardLab(bool software_checksums)
+    : hugepages_(start_eal()),
+      sink_("net_null_sink", copies_.get(), /*completes_checksums=*/!software_checksums) {}
+
+ForwardResult measure_forward(ForwardLab& lab, const FanOutConfig& setting, unsigned runs,
+                              unsigned packets) {
+    FanOut fan_out(setting, lab.in().port(), lab.out(), lab.copies());
+    ColdFeed feed(fan_out, lab.in());
+    open_streams(fan_out, feed);
+    feed.start();
+    run_once(fan_out, feed, packets / 4);
+    std::vector<double> cycles, ratios, limits;
+    for (unsigned run = 0; run < runs; ++run) {
+        // The limit beside each run, so that a change of clock hits both.
+        limits.push_back(
+            measure_cipher(setting.aes_bits, setting.size_bytes, 5).limit(setting.receivers));
+        cycles.push_back(run_once(fan_out, feed, packets));
+        ratios.push_back(limits.back() / cycles.back());
+    }
+    const double per_packet = median(cycles);
+    ForwardResult result;
+    result.row = {.bench = "forward",
+                  .size_bytes = setting.size_bytes,
+                  .receivers = setting.receivers,
+                  .group = setting.group,
+                  .keys = setting.conferences() * std::size_t{setting.receivers},
+                  .aes_bits = setting.aes_bits,
+                  .mpps_out = static_cast<double>(rte_get_tsc_hz()) / per_packet / 1e6,
+                  .cycles_per_packet = per_packet,
+                  .limit_cycles_per_packet = median(limits),
+                  .ratio_to_limit = median(ratios)};
+    result.stages = stages_of(fan_out.worker());
+    return result;
+}
+
+}  // namespace mdd::bench
