@@ -17,7 +17,7 @@
 namespace mdd::load {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 // What was set, not measured. Rows that agree in all of these are the same case.
 constexpr std::array kSettings{"bench",     "peer",    "scenario", "size_bytes", "receivers",
