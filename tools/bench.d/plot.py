@@ -97,7 +97,8 @@ def ratio_frame(left, right, top, bottom, size_bytes, ratios, receivers):
     parts = [text(left, top - 14, f"{size_bytes} bytes", weight="600")]
     for tenth in range(0, 11, 2):
         _, y = place(receivers[0], tenth / 10)
-        parts += [line([(left, y), (right, y)], svg.GRID, 1), text(left - 6, y + 4, f"{tenth / 10:g}", 11, anchor="end")]
+        parts += [line([(left, y), (right, y)], svg.GRID, 1),
+                  text(left - 6, y + 4, f"{tenth / 10:g}", 11, anchor="end")]
     for count in receivers:
         x, _ = place(count, 0)
         parts += [line([(x, top), (x, bottom)], svg.GRID, 1), text(x, bottom + 17, count, 11, anchor="middle")]
@@ -130,8 +131,9 @@ def draw_ratios(rows, path):
     for number, size_bytes in enumerate(sizes):
         left = MARGIN + 20 + number * step
         parts += ratio_frame(left, left + step - 60, top, bottom, size_bytes, ratios, receivers)
-    parts.append(text(MARGIN, bottom + 62, "N: receivers of each packet. G: packets of one sender handled together. Keys of "
-                      f"receivers in memory: {', '.join(map(str, sorted({case.keys for case in ratios})))}.", 11))
+    keys = ", ".join(map(str, sorted({case.keys for case in ratios})))
+    parts.append(text(MARGIN, bottom + 62, "N: receivers of each packet. G: packets of one sender handled together. "
+                      f"Keys of receivers in memory: {keys}.", 11))
     svg.write(path, WIDTH, bottom + 82, parts)
 
 
@@ -156,7 +158,8 @@ def rate_bars(left, right, y, title, bars, lowest, highest):
     tick = lowest
     while tick <= highest:
         x = names + width(tick)
-        parts += [line([(x, y + 8), (x, bottom)], svg.GRID, 1), text(x, bottom + 13, f"{tick:g}", 11, anchor="middle")]
+        parts += [line([(x, y + 8), (x, bottom)], svg.GRID, 1),
+                  text(x, bottom + 13, f"{tick:g}", 11, anchor="middle")]
         tick *= 10
     for number, (name, rate, ours) in enumerate(bars):
         top = y + 10 + number * BAR_STEP
