@@ -1,6 +1,7 @@
 // The one table behind mdd.toml: every key with its type, range, default and sentence. Checks
 // across keys: mdd_checks.cpp.
 #include "controlplane/config/mdd_config.h"
+#include "dataplane/batch.h"
 #include "dataplane/srtp/hop.h"
 
 namespace mdd::config {
@@ -117,8 +118,8 @@ Schema<MediaConfig> media_rows() {
              list_of(integer<std::uint16_t>(1, 65535, "UDP ports"), 1, 16),
              std::vector<std::uint16_t>{5004}, Reload::start,
              "Where media, DTLS and RTCP arrive. One port serves every endpoint.");
-    rows.key("burst", &MediaConfig::burst, integer<unsigned>(1, 256, "packets"), 32, Reload::start,
-             "Most packets taken from a queue at once.");
+    rows.key("burst", &MediaConfig::burst, integer<unsigned>(1, kMaxBurst, "packets"), 32,
+             Reload::start, "Most packets taken from a queue at once.");
     rows.key(
         "allow_plain", &MediaConfig::allow_plain, boolean(), false, Reload::start,
         "Also serve the SRTP_AEAD profiles, which have no end-to-end layer: the KMF's operator "
@@ -186,7 +187,7 @@ Schema<LimitsConfig> limits_rows() {
              integer<unsigned>(1, 1048576, "associations"), 4096, Reload::live,
              "Handshakes under way at once; when full, new ones are dropped.");
     rows.key("ssrcs_per_endpoint", &LimitsConfig::ssrcs_per_endpoint,
-             integer<unsigned>(1, 64, "SSRCs"), 16, Reload::live,
+             integer<unsigned>(1, GrantedStreams::kMost, "SSRCs"), 16, Reload::live,
              "Synchronisation sources that one endpoint may own.");
     return rows;
 }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/batch.h"
 #include "tests/unit/config/config_files.h"
 
 namespace mdd::test {
@@ -150,6 +151,19 @@ TEST(MddConfig, AllowPlainAddsPlainProfilesByDefault) {
     const MddConfig config = good("[media]\nallow_plain = true\n" + file_of("minimal.toml"));
     EXPECT_EQ(config.media.profiles.size(), 4u);
     EXPECT_EQ(config.media.profiles.at(2), srtp::Profile::aead_aes_128_gcm);
+}
+
+TEST(MddConfig, NothingIsAskedOfWorkersThatTheyHaveNoPlaceFor) {
+    const auto with = [](const std::string& section, const std::string& key, std::size_t value) {
+        return errors_in("[" + section + "]\n" + key + " = " + std::to_string(value) + "\n" +
+                         file_of("minimal.toml"));
+    };
+    EXPECT_EQ(with("media", "burst", kMaxBurst), "");
+    EXPECT_NE(with("media", "burst", kMaxBurst + 1).find("out of range 1..64"), std::string::npos);
+    EXPECT_EQ(with("limits", "ssrcs_per_endpoint", GrantedStreams::kMost), "");
+    EXPECT_NE(
+        with("limits", "ssrcs_per_endpoint", GrantedStreams::kMost + 1).find("out of range 1..64"),
+        std::string::npos);
 }
 
 TEST(MddConfig, PoolMayBeExactlyAsSmallAsNeeded) {
