@@ -1,0 +1,47 @@
+// What the tests of forwarding have in common: beds of keyed members, with every number of workers
+// and every profile. Contains no test.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "tests/support/worker_bed.h"
+
+namespace mdd::test {
+
+inline constexpr std::uint32_t kSsrc = 0xcafebabe;
+
+struct Setting {
+    unsigned workers;
+    srtp::Profile profile;
+};
+
+class Forwarding : public testing::TestWithParam<Setting> {
+  protected:
+    void SetUp() override { ASSERT_EQ(srtp::aead_start(), srtp::AeadStart::ok); }
+
+    std::unique_ptr<WorkerBed> keyed_bed(unsigned members) {
+        auto bed = std::make_unique<WorkerBed>(BedOptions{
+            .workers = GetParam().workers, .members = members, .profile = GetParam().profile});
+        for (unsigned m = 0; m < members; ++m) bed->key(m);
+        return bed;
+    }
+    bool is_double() const { return srtp::traits_of(GetParam().profile).is_double; }
+};
+
+inline std::vector<std::uint16_t> originals(const std::vector<Received>& received) {
+    std::vector<std::uint16_t> sequences;
+    for (const auto& packet : received) sequences.push_back(packet.original_sequence);
+    return sequences;
+}
+
+inline const auto kSettings = testing::Values(
+    Setting{1, srtp::Profile::double_aes_128_gcm}, Setting{2, srtp::Profile::double_aes_128_gcm},
+    Setting{2, srtp::Profile::double_aes_256_gcm}, Setting{1, srtp::Profile::aead_aes_128_gcm},
+    Setting{2, srtp::Profile::aead_aes_256_gcm});
+
+inline std::string name_of_setting(const testing::TestParamInfo<Setting>& setting) {
+    return std::to_string(setting.param.workers) + "_workers_profile_" +
+           std::to_string(static_cast<int>(setting.param.profile));
+}
+
+}  // namespace mdd::test
