@@ -1,0 +1,95 @@
+// The comings and goings of the endpoints.
+#include "tools/mdd-load/world.h"
+
+#include "dataplane/srtp/kdf.h"
+#include "tools/mdd-load/random.h"
+
+namespace mdd::load {
+namespace {
+
+// A key must not start above this, or mdd and the receivers could guess another ROC.
+constexpr std::uint32_t kFirstIndexes = 1u << 15;
+
+std::uint16_t size_of(const Scenario& scenario, MediaKind kind) {
+    return static_cast<std::uint16_t>(kind == MediaKind::audio ? scenario.audio.size_bytes
+                                                               : scenario.video.size_bytes);
+}
+
+}  // namespace
+
+World::World(const Scenario& scenario, const Bed& bed, const KeySource& keys)
+    : scenario_(scenario),
+      plan_(scenario, bed),
+      keys_(keys),
+      mdd_{net::to_be(bed.mdd.address.address), net::to_be(bed.mdd.address.port)},
+      endpoints_(plan_.endpoints()),
+      streams_(plan_.streams()),
+      legs_(plan_.legs()),
+      present_(plan_.conferences()) {
+    for (StreamIndex i = 0; i < plan_.streams(); ++i) {
+        auto& stream = streams_[i];
+        stream.ssrc = plan_.ssrc_of(i);
+        stream.sender = plan_.sender_of(i);
+        stream.kind = plan_.kind_of(i);
+        stream.payload_type = stream.kind == MediaKind::audio ? scenario.audio.payload_type
+                                                              : scenario.video.payload_type;
+        stream.size_bytes = size_of(scenario, stream.kind);
+    }
+}
+
+void World::set_link(const net::MacAddress& ours, const net::MacAddress& next_hop) {
+    headers_.clear();
+    headers_.reserve(plan_.endpoints());
+    for (EndpointIndex i = 0; i < plan_.endpoints(); ++i)
+        headers_.push_back(net::make_header_template(ours, next_hop, plan_.address_of(i), mdd_));
+}
+
+void World::start_streams(EndpointIndex endpoint) {
+    for (const auto kind : {MediaKind::audio, MediaKind::video}) {
+        const auto index = plan_.stream_of(endpoint, kind);
+        if (!index) continue;
+        auto& stream = streams_[*index];
+        ++stream.run;
+        const auto start = mixed(scenario_.seed ^ (std::uint64_t{stream.run} << 32 | *index));
+        stream.next_index = start % kFirstIndexes;
+        stream.timestamp = static_cast<std::uint32_t>(start >> 32);
+        const auto session = srtp::derive_session_keys(
+            keys_.profile(), keys_.inner_key(*index, endpoints_[endpoint].generation));
+        const auto key_bytes = srtp::traits_of(keys_.profile()).hop_key_bytes;
+        stream.inner = std::make_unique<const srtp::AeadKey>(session.rtp_key.first(key_bytes),
+                                                             session.rtp_salt.bytes());
+        stream.repeated.clear();
+    }
+}
+
+void World::begin_handshake(EndpointIndex index) {
+    auto& endpoint = endpoints_[index];
+    ++endpoint.generation;
+    const auto hop = keys_.hop_keys(index, endpoint.generation);
+    endpoint.receive_before = std::move(endpoint.receive);
+    endpoint.receive = srtp::make_keyset(keys_.profile(), hop.server_write, endpoint.generation);
+    if (endpoint.presence.is_now()) return;
+    ++endpoint.joins;
+    endpoint.rtcp_index = 0;
+    auto& presence = endpoint.presence;
+    presence = {kNever, kNever, presence.from, presence.until};
+    start_streams(index);
+}
+
+void World::complete_handshake(EndpointIndex index, Tsc now) {
+    auto& endpoint = endpoints_[index];
+    const auto hop = keys_.hop_keys(index, endpoint.generation);
+    endpoint.send = srtp::make_keyset(keys_.profile(), hop.client_write, endpoint.generation);
+    if (endpoint.presence.is_now()) return;
+    endpoint.presence.from = now;
+    ++present_[plan_.conference_of(index)];
+}
+
+void World::leave(EndpointIndex index, Tsc now) {
+    auto& endpoint = endpoints_[index];
+    if (!endpoint.presence.is_now()) return;
+    endpoint.presence.until = now;
+    --present_[plan_.conference_of(index)];
+}
+
+}  // namespace mdd::load
