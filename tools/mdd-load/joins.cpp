@@ -1,0 +1,139 @@
+// The order of hellos.
+#include "tools/mdd-load/joins.h"
+
+#include <algorithm>
+
+namespace mdd::load {
+namespace {
+
+// Between the last packet that a leaver is owed and the word to mdd: what is on its way arrives.
+constexpr std::uint64_t kPartingPerSecond = 20;  // 50 ms
+constexpr unsigned kMostAtOnce = 16;
+
+}  // namespace
+
+Joins::Joins(World& world, std::uint64_t ticks_per_second, SendFrame send,
+             std::function<void(EndpointIndex)> put_out)
+    : world_(world),
+      ticks_per_second_(ticks_per_second),
+      send_(std::move(send)),
+      put_out_(std::move(put_out)),
+      random_(world.scenario().seed ^ 0x6a6f696e),
+      is_asking_(world.plan().endpoints()) {}
+
+Joins::Pace Joins::pace(std::uint32_t per_second, Tsc now) const {
+    if (per_second == 0) return {};
+    const auto interval = std::max<Tsc>(ticks_per_second_ / per_second, 1);
+    return {now + interval, interval};
+}
+
+void Joins::start(Tsc now) {
+    first_joins_ = pace(world_.scenario().joins.per_second, now);
+}
+
+void Joins::begin_unrest(Tsc now) {
+    churn_ = pace(world_.scenario().churn.per_second, now);
+    storm_ = pace(world_.scenario().storm.per_second, now);
+}
+
+void Joins::end_unrest() {
+    churn_ = storm_ = {};
+}
+
+void Joins::begin(EndpointIndex endpoint, Tsc now) {
+    world_.begin_handshake(endpoint);
+    is_asking_[endpoint] = true;
+    ++counts_.hellos;
+    // What the port refuses now is repeated like what got lost.
+    static_cast<void>(send_hello(endpoint));
+    const Tsc again =
+        ticks_per_second_ / 1000 * static_cast<Tsc>(world_.scenario().joins.again.count());
+    repeats_.push_back({now + again, endpoint, world_.endpoint(endpoint).generation});
+}
+
+bool Joins::send_hello(EndpointIndex endpoint) {
+    const auto hello = write_hello({endpoint, world_.endpoint(endpoint).generation},
+                                   world_.scenario().conferences.profile);
+    frame_.resize(net::kHeaderBytes + hello.size());
+    net::write_headers(world_.headers_of(endpoint), frame_.data(), hello.size());
+    std::ranges::copy(hello, frame_.begin() + net::kHeaderBytes);
+    return send_(frame_);
+}
+
+void Joins::on_datagram(EndpointIndex endpoint, srtp::Bytes datagram, Tsc now) {
+    const auto answer = read_answer(datagram);
+    if (!answer || answer->endpoint != endpoint || !is_asking_[endpoint] ||
+        answer->generation != world_.endpoint(endpoint).generation) {
+        ++counts_.stray_answers;
+        return;
+    }
+    ++counts_.answers;
+    is_asking_[endpoint] = false;
+    if (!world_.is_present(endpoint)) ++present_;
+    world_.complete_handshake(endpoint, now);
+}
+
+// Present, and neither leaving nor in a handshake; or, when chance finds none, the last one tried.
+EndpointIndex Joins::someone() {
+    EndpointIndex endpoint = 0;
+    for (int i = 0; i < 8; ++i) {
+        endpoint = random_.below(world_.plan().endpoints());
+        if (world_.is_present(endpoint) && !is_asking_[endpoint]) break;
+    }
+    return endpoint;
+}
+
+void Joins::make_unrest(Tsc now) {
+    if (now >= churn_.next) {
+        churn_.next += churn_.interval;
+        const auto endpoint = someone();
+        if (world_.is_present(endpoint) && !is_asking_[endpoint]) {
+            world_.leave(endpoint, now);
+            --present_;
+            ++counts_.departures;
+            const auto away =
+                ticks_per_second_ / 1000 * static_cast<Tsc>(world_.scenario().churn.away.count());
+            partings_.push_back({now + ticks_per_second_ / kPartingPerSecond, endpoint, 0});
+            returns_.push_back({now + away, endpoint, 0});
+        }
+    }
+    if (now >= storm_.next) {
+        storm_.next += storm_.interval;
+        const auto endpoint = someone();
+        if (world_.is_present(endpoint) && !is_asking_[endpoint]) begin(endpoint, now);
+    }
+}
+
+void Joins::repeat(Tsc now) {
+    for (unsigned i = 0; i < kMostAtOnce && !repeats_.empty() && repeats_.front().at <= now; ++i) {
+        auto due = repeats_.front();
+        repeats_.pop_front();
+        if (!is_asking_[due.endpoint] || due.generation != world_.endpoint(due.endpoint).generation)
+            continue;
+        ++counts_.repeats;
+        static_cast<void>(send_hello(due.endpoint));
+        due.at = now +
+                 ticks_per_second_ / 1000 * static_cast<Tsc>(world_.scenario().joins.again.count());
+        repeats_.push_back(due);
+    }
+}
+
+void Joins::poll(Tsc now) {
+    for (unsigned i = 0; i < kMostAtOnce && now >= first_joins_.next; ++i) {
+        first_joins_.next += first_joins_.interval;
+        begin(next_to_join_++, now);
+        if (next_to_join_ == world_.plan().endpoints()) first_joins_ = {};
+    }
+    make_unrest(now);
+    while (!partings_.empty() && partings_.front().at <= now) {
+        put_out_(partings_.front().endpoint);
+        partings_.pop_front();
+    }
+    while (!returns_.empty() && returns_.front().at <= now) {
+        begin(returns_.front().endpoint, now);
+        returns_.pop_front();
+    }
+    repeat(now);
+}
+
+}  // namespace mdd::load
