@@ -21,6 +21,9 @@ struct KindCount {
     std::uint64_t bad_inner = 0;   // the outer one does, but the inner bytes are not those sent
     std::uint64_t unknown = 0;     // for nobody here, or of no stream that was sent
 
+    // Came back, and is not what was sent to whoever got it. Any at all is a fault of the device.
+    std::uint64_t damaged() const { return bad_tag + bad_inner + unknown; }
+
     KindCount& operator+=(const KindCount& other) {
         sent += other.sent;
         expected += other.expected;

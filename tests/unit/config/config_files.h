@@ -2,13 +2,13 @@
 // test needs them.
 #pragma once
 
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <fstream>
 #include <sstream>
 #include <string>
 
 #include "controlplane/config/mdd_config.h"
+#include "tests/support/folder.h"
 
 namespace mdd::test {
 
@@ -17,33 +17,10 @@ inline config::Machine eight_cores() {
     return {{0, 1, 2, 3, 4, 5, 6, 7}, {}, 0};
 }
 
-inline std::string content_of(const std::filesystem::path& path) {
-    std::ifstream file(path);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
-
 inline void write_file(const std::filesystem::path& path, const std::string& text, mode_t mode) {
     std::ofstream(path) << text;
     ::chmod(path.c_str(), mode);
 }
-
-// A folder that goes away with the object.
-class Folder {
-  public:
-    Folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "mdd-config-XXXXXX").string();
-        path_ = ::mkdtemp(name.data());
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    const std::filesystem::path& path() const { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
 
 // The configuration in `text`, whose files are not looked at.
 inline std::variant<config::MddConfig, config::ConfigErrors> parse(const std::string& text) {
