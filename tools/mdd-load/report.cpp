@@ -91,13 +91,10 @@ Json trial_row(const RowSettings& settings, const TrialNote& trial) {
                    {"p99", microseconds(trial.p99_ns)},
                    {"p999", microseconds(trial.p999_ns)},
                    {"max", microseconds(trial.max_ns)}};
-    return {{"bench", "load_trial"},
-            {"scenario", settings.scenario},
-            {"asked_pps", trial.pps},
-            {"seconds", trial.seconds},
-            {"full_length", trial.full_length},
-            {"loss_ratio", trial.loss_ratio},
-            {"generator_limited", trial.generator_limited},
+    return {{"bench", "load_trial"},           {"scenario", settings.scenario},
+            {"asked_pps", trial.pps},          {"offered_pps", trial.offered_pps},
+            {"seconds", trial.seconds},        {"full_length", trial.full_length},
+            {"loss_ratio", trial.loss_ratio},  {"generator_limited", trial.generator_limited},
             {"latency_us", std::move(latency)}};
 }
 

@@ -192,6 +192,7 @@ class Search {
         const auto& latency = result.latency;
         const TrialNote note{pps,
                              seconds,
+                             result.offered_pps,
                              full_length,
                              result.loss_ratio(),
                              result.generator_limited,

@@ -33,8 +33,9 @@ struct SearchSettings {
 
 // One trial that was run, in order.
 struct TrialNote {
-    double pps = 0;
-    double seconds = 0;  // as asked for
+    double pps = 0;  // this and seconds: as asked for
+    double seconds = 0;
+    double offered_pps = 0;
     bool full_length = false;
     double loss_ratio = 0;
     bool generator_limited = false;
