@@ -1,0 +1,177 @@
+// Phases.
+#include "tools/mdd-load/trial.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mdd::load {
+namespace {
+
+constexpr double kLinkPatience_seconds = 30;
+constexpr double kJoinPatience_seconds = 10;
+constexpr double kAskAgain_seconds = 0.5;
+constexpr double kWarmUpRate_pps = 20'000;
+constexpr unsigned kWarmUps = 5;
+// mdd's queues are empty long before; the receive side may have a few milliseconds of its own.
+constexpr double kQuiet_seconds = 0.05, kLongestWait_seconds = 2;
+// More of a trial than this behind schedule, and it was another trial than was asked for.
+constexpr double kMostSlipped = 0.01;
+
+class Clock {
+  public:
+    explicit Clock(const PollLoop& loop)
+        : per_second_(static_cast<double>(loop.ticks_per_second())), start_(PollLoop::now()) {}
+    double seconds() const { return static_cast<double>(PollLoop::now() - start_) / per_second_; }
+    void restart() { start_ = PollLoop::now(); }
+
+  private:
+    double per_second_;
+    Tsc start_;
+};
+
+void round(PollLoop& loop, Gauges& gauges) {
+    loop.round();
+    if (gauges.stop.load(std::memory_order_relaxed)) throw Stopped();
+}
+
+void wait_until_quiet(PollLoop& loop) {
+    const Clock since_begin(loop);
+    Clock quiet(loop);
+    while (quiet.seconds() < kQuiet_seconds && since_begin.seconds() < kLongestWait_seconds)
+        if (loop.round()) quiet.restart();
+}
+
+std::uint64_t received_media(const Verifier& verifier) {
+    return verifier.tally().audio.received + verifier.tally().video.received;
+}
+
+}  // namespace
+
+void find_mdd(PollLoop& loop, Gauges& gauges) {
+    const Clock waited(loop);
+    Clock asked(loop);
+    bool ask = true;
+    while (!loop.next_hop()) {
+        if (waited.seconds() > kLinkPatience_seconds)
+            throw PhaseError(fmt::format(
+                "Nobody answers ARP for mdd's address within {:.0f} s; is the other end of the "
+                "port up, and mdd.address right?",
+                kLinkPatience_seconds));
+        if (ask || asked.seconds() > kAskAgain_seconds) {
+            loop.ask_for_next_hop();
+            asked.restart();
+            ask = false;
+        }
+        round(loop, gauges);
+    }
+    loop.use_next_hop();
+}
+
+void join_all(PollLoop& loop, Gauges& gauges) {
+    loop.joins().start(PollLoop::now());
+    Clock last_news(loop);
+    std::uint32_t present = 0;
+    while (!loop.joins().all_present()) {
+        round(loop, gauges);
+        if (loop.joins().present() != present) last_news.restart();
+        present = loop.joins().present();
+        gauges.present = present;
+        if (last_news.seconds() > kJoinPatience_seconds)
+            throw PhaseError(fmt::format(
+                "{} of {} endpoints have keys, and no other one got any for {:.0f} s ({} hellos, "
+                "{} repeated). Is mdd's tunnel up, does its configuration have these conferences, "
+                "and do its [limits] allow joins.per_second?",
+                present, loop.world().plan().endpoints(), kJoinPatience_seconds,
+                loop.joins().counts().hellos, loop.joins().counts().repeats));
+    }
+}
+
+void warm_up(PollLoop& loop, Gauges& gauges) {
+    auto& world = loop.world();
+    const auto& plan = world.plan();
+    std::vector<StreamIndex> streams;
+    for (EndpointIndex endpoint = 0; endpoint < plan.endpoints(); ++endpoint)
+        for (const auto kind : {MediaKind::audio, MediaKind::video})
+            if (const auto stream = plan.stream_of(endpoint, kind)) streams.push_back(*stream);
+    const auto wanted = std::uint64_t{streams.size()} * (plan.members() - 1);
+    const auto interval =
+        static_cast<Tsc>(static_cast<double>(loop.ticks_per_second()) / kWarmUpRate_pps);
+    for (unsigned i = 0; i < kWarmUps && loop.verifier().legs_heard() < wanted; ++i) {
+        for (const auto stream : streams) {
+            const auto next = PollLoop::now() + interval;
+            loop.send_one(stream);
+            while (PollLoop::now() < next) round(loop, gauges);
+            gauges.legs_heard = loop.verifier().legs_heard();
+        }
+        wait_until_quiet(loop);
+        gauges.legs_heard = loop.verifier().legs_heard();
+    }
+    const auto heard = loop.verifier().legs_heard();
+    if (heard < wanted)
+        throw PhaseError(fmt::format(
+            "{} of {} legs stay silent: mdd does not forward there. Its drop counters say why.",
+            wanted - heard, wanted));
+}
+
+double fairness(std::span<const std::uint64_t> shares) {
+    double sum = 0, squares = 0;
+    for (const auto share : shares) {
+        sum += static_cast<double>(share);
+        squares += static_cast<double>(share) * static_cast<double>(share);
+    }
+    return squares == 0 ? 1 : sum * sum / (static_cast<double>(shares.size()) * squares);
+}
+
+TrialResult run_trial(PollLoop& loop, Gauges& gauges, double packets_per_second, double seconds,
+                      TrialNotes& notes) {
+    gauges.sent = gauges.received = 0;
+    const auto ticks = static_cast<double>(loop.ticks_per_second());
+    const auto& verifier = loop.verifier();
+    loop.reset_counts(PollLoop::now());
+    loop.joins().begin_unrest(PollLoop::now());
+    loop.report(true);
+    const Clock trial(loop);
+    loop.start_sending(packets_per_second, PollLoop::now());
+    for (double spent = 0; spent < seconds && !gauges.stop; spent = trial.seconds()) {
+        for (int i = 0; i < 64; ++i) loop.round();
+        gauges.sent = loop.sent().due;
+        gauges.received = received_media(verifier);
+        gauges.present = loop.joins().present();
+    }
+    TrialResult result;
+    result.seconds = trial.seconds();
+    notes.slipped_seconds = static_cast<double>(loop.pacer()->slipped()) / ticks;
+    const auto core_time = loop.core_time();
+    loop.stop_sending();
+    loop.report(false);
+    loop.joins().end_unrest();
+    wait_until_quiet(loop);
+
+    const auto& sent = loop.sent();
+    const auto& tally = verifier.tally();
+    const auto joined = [](const KindCount& out, const KindCount& back) {
+        KindCount count = back;
+        count.sent = out.sent;
+        count.expected = out.expected;
+        count.lost = out.expected - std::min(out.expected, back.received);
+        return count;
+    };
+    result.audio = joined(sent.audio, tally.audio);
+    result.video = joined(sent.video, tally.video);
+    result.rtcp = joined(sent.rtcp, tally.rtcp);
+    result.rtcp.unknown += tally.astray;
+    result.refused_by_port = sent.refused;
+    result.offered_pps = static_cast<double>(sent.due) / result.seconds;
+    result.busiest_share = core_time.all == 0 ? 0
+                                              : static_cast<double>(core_time.busy) /
+                                                    static_cast<double>(core_time.all);
+    result.latency = tally.latency;
+    notes.longest_gap_seconds = static_cast<double>(core_time.longest_gap) / ticks;
+    result.generator_limited = notes.slipped_seconds > kMostSlipped * result.seconds;
+    const auto greedy = loop.world().scenario().greedy.conferences;
+    notes.fairness = fairness(std::span(tally.by_conference).subspan(greedy));
+    return result;
+}
+
+}  // namespace mdd::load
