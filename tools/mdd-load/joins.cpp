@@ -9,6 +9,7 @@ namespace {
 // Between the last packet that a leaver is owed and the word to mdd: what is on its way arrives.
 constexpr std::uint64_t kPartingPerSecond = 20;  // 50 ms
 constexpr unsigned kMostAtOnce = 16;
+constexpr std::uint64_t kCalm_seconds = 2;
 
 }  // namespace
 
@@ -73,34 +74,38 @@ void Joins::on_datagram(EndpointIndex endpoint, srtp::Bytes datagram, Tsc now) {
     world_.complete_handshake(endpoint, now);
 }
 
-// Present, and neither leaving nor in a handshake; or, when chance finds none, the last one tried.
-EndpointIndex Joins::someone() {
-    EndpointIndex endpoint = 0;
+// Present, and has had its keys for a while: the keys before them may be forgotten.
+bool Joins::is_calm(EndpointIndex endpoint, Tsc now) const {
+    const auto keyed_at = world_.endpoint(endpoint).keyed_at;
+    return world_.is_present(endpoint) && !is_asking_[endpoint] &&
+           now - keyed_at > kCalm_seconds * ticks_per_second_;
+}
+
+// nullopt: chance has found nobody; soon it will.
+std::optional<EndpointIndex> Joins::someone(Tsc now) {
     for (int i = 0; i < 8; ++i) {
-        endpoint = random_.below(world_.plan().endpoints());
-        if (world_.is_present(endpoint) && !is_asking_[endpoint]) break;
+        const auto endpoint = random_.below(world_.plan().endpoints());
+        if (is_calm(endpoint, now)) return endpoint;
     }
-    return endpoint;
+    return std::nullopt;
 }
 
 void Joins::make_unrest(Tsc now) {
     if (now >= churn_.next) {
         churn_.next += churn_.interval;
-        const auto endpoint = someone();
-        if (world_.is_present(endpoint) && !is_asking_[endpoint]) {
-            world_.leave(endpoint, now);
+        if (const auto endpoint = someone(now)) {
+            world_.leave(*endpoint, now);
             --present_;
             ++counts_.departures;
             const auto away =
                 ticks_per_second_ / 1000 * static_cast<Tsc>(world_.scenario().churn.away.count());
-            partings_.push_back({now + ticks_per_second_ / kPartingPerSecond, endpoint, 0});
-            returns_.push_back({now + away, endpoint, 0});
+            partings_.push_back({now + ticks_per_second_ / kPartingPerSecond, *endpoint, 0});
+            returns_.push_back({now + away, *endpoint, 0});
         }
     }
     if (now >= storm_.next) {
         storm_.next += storm_.interval;
-        const auto endpoint = someone();
-        if (world_.is_present(endpoint) && !is_asking_[endpoint]) begin(endpoint, now);
+        if (const auto endpoint = someone(now)) begin(*endpoint, now);
     }
 }
 

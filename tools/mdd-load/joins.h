@@ -64,7 +64,8 @@ class Joins {
     Pace pace(std::uint32_t per_second, Tsc now) const;
     void begin(EndpointIndex endpoint, Tsc now);
     bool send_hello(EndpointIndex endpoint);
-    EndpointIndex someone();
+    bool is_calm(EndpointIndex endpoint, Tsc now) const;
+    std::optional<EndpointIndex> someone(Tsc now);
     void make_unrest(Tsc now);
     void repeat(Tsc now);
 

@@ -58,9 +58,9 @@ Tsc PollLoop::now() {
     return rte_rdtsc();
 }
 
-void PollLoop::ask_for_next_hop() {
+void PollLoop::ask_for_next_hop(net::Be32 asker) {
     std::array<std::uint8_t, net::kArpFrameBytes> frame;
-    net::write_arp_request(frame.data(), port_.mac(), world_.plan().address_of(0).ip, asked_ip_);
+    net::write_arp_request(frame.data(), port_.mac(), asker, asked_ip_);
     send_frame(frame);
 }
 

@@ -44,8 +44,8 @@ class PollLoop {
     std::uint64_t ticks_per_second() const { return ticks_per_second_; }
     static Tsc now();
 
-    // Whom to ask for the way to mdd, and its answer.
-    void ask_for_next_hop();
+    // Asks by ARP for the way to mdd, from an endpoint's address; and the answer.
+    void ask_for_next_hop(net::Be32 asker);
     const std::optional<net::MacAddress>& next_hop() const { return next_hop_; }
     // Frames can go out from here on. Precondition: next_hop().
     void use_next_hop();

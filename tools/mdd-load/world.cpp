@@ -80,6 +80,7 @@ void World::complete_handshake(EndpointIndex index, Tsc now) {
     auto& endpoint = endpoints_[index];
     const auto hop = keys_.hop_keys(index, endpoint.generation);
     endpoint.send = srtp::make_keyset(keys_.profile(), hop.client_write, endpoint.generation);
+    endpoint.keyed_at = now;
     if (endpoint.presence.is_now()) return;
     endpoint.presence.from = now;
     ++present_[plan_.conference_of(index)];

@@ -39,6 +39,7 @@ struct Endpoint {
     KeysetPtr receive;         // server_write, of the newest handshake
     KeysetPtr receive_before;  // of the one before; packets under it may be under way
     Presence presence;
+    Tsc keyed_at = 0;  // the end of the newest handshake
     std::uint32_t rtcp_index = 0;  // next SRTCP index to send with
     std::uint32_t rtcp_sent = 0;   // of this run; a number in the compound
 };
