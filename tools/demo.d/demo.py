@@ -13,7 +13,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 AUDIT_FOLDER = os.path.join(HERE, "..", "..", "tests", "functional")
-sys.path.insert(0, AUDIT_FOLDER)
+DRAWING_FOLDER = os.path.join(HERE, "..", "drawing.d")
+sys.path[:0] = [AUDIT_FOLDER, DRAWING_FOLDER]
 
 import flow  # noqa: E402
 import media  # noqa: E402

@@ -2,15 +2,13 @@
 import base64
 import math
 
+import svg
+from svg import line, rectangle, text
+
 WIDTH, MARGIN = 960, 40
 FRAME_WIDTH, FRAME_HEIGHT = 212, 120
 PLOT_HEIGHT = 150
 COLOURS = ("#8a99a8", "#1f4e79", "#d9822b", "#2e8b57", "#a23b72")
-
-
-def text(x, y, words, size=13, colour="#12263a", anchor="start", weight="normal"):
-    return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" text-anchor="{anchor}" '
-            f'font-weight="{weight}">{words}</text>')
 
 
 def frames_row(y, frames):
@@ -39,7 +37,7 @@ def axes(y, title, top, seconds):
     """A frame with a title, the value at its top, and the seconds below."""
     left, right = MARGIN + 20, WIDTH - MARGIN
     parts = [text(left, y - 10, title, weight="600"),
-             f'<path d="M{left} {y}V{y + PLOT_HEIGHT}H{right}" fill="none" stroke="#8a99a8"/>',
+             line([(left, y), (left, y + PLOT_HEIGHT), (right, y + PLOT_HEIGHT)], svg.AXIS, 1),
              text(left - 6, y + 5, f"{top:g}", 11, anchor="end"),
              text(left - 6, y + PLOT_HEIGHT, "0", 11, anchor="end"),
              text(right, y + PLOT_HEIGHT + 16, "second", 11, anchor="end")]
@@ -53,7 +51,7 @@ def axes(y, title, top, seconds):
 def legend(y, names, colours):
     parts, x = [], WIDTH - MARGIN - 120 * len(names)
     for name, colour in zip(names, colours):
-        parts.append(f'<rect x="{x}" y="{y - 19}" width="11" height="11" fill="{colour}"/>')
+        parts.append(rectangle(x, y - 19, 11, 11, colour))
         parts.append(text(x + 16, y - 10, name, 12))
         x += 120
     return parts
@@ -69,8 +67,7 @@ def bars(y, title, rows):
         for second, value in enumerate(values):
             height = PLOT_HEIGHT * value / top
             x = left + second * slot + slot * 0.1 + row * thickness
-            parts.append(f'<rect x="{x:.1f}" y="{y + PLOT_HEIGHT - height:.1f}" width="{thickness:.1f}" '
-                         f'height="{height:.1f}" fill="{COLOURS[row]}"/>')
+            parts.append(rectangle(x, y + PLOT_HEIGHT - height, thickness, height, COLOURS[row]))
     return parts + legend(y, [name for name, _ in rows], COLOURS)
 
 
@@ -80,9 +77,9 @@ def lines(y, title, rows):
     top = round_up(max((value for _, values in rows for value in values if value is not None), default=0))
     parts, left, slot = axes(y, title, top, seconds)
     for row, (_, values) in enumerate(rows):
-        points = " ".join(f"{left + (second + 0.5) * slot:.1f},{y + PLOT_HEIGHT * (1 - value / top):.1f}"
-                          for second, value in enumerate(values) if value is not None)
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{COLOURS[row + 1]}" stroke-width="2.5"/>')
+        points = [(left + (second + 0.5) * slot, y + PLOT_HEIGHT * (1 - value / top))
+                  for second, value in enumerate(values) if value is not None]
+        parts.append(line(points, COLOURS[row + 1], 2.5))
     return parts + legend(y, [name for name, _ in rows], COLOURS[1:])
 
 
@@ -91,11 +88,8 @@ def draw(path, title, frames, packets, delays):
     frames_y, packets_y = 64, 64 + FRAME_HEIGHT + 70
     delays_y = packets_y + PLOT_HEIGHT + 60
     height = delays_y + PLOT_HEIGHT + 40
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-             f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" font-family="DejaVu Sans, sans-serif">',
-             f'<rect width="{WIDTH}" height="{height}" fill="#f7f9fc"/>', text(MARGIN, 38, title, 18, weight="600")]
+    parts = [text(MARGIN, 38, title, 18, weight="600")]
     parts += frames_row(frames_y, frames)
     parts += bars(packets_y, "RTP packets per second", packets)
     parts += lines(delays_y, "delay from endpoint to endpoint, microseconds", delays)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("\n".join(parts + ["</svg>"]) + "\n")
+    svg.write(path, WIDTH, height, parts)

@@ -2,7 +2,8 @@
 import html
 
 import flow
-from picture import text
+import svg
+from svg import rectangle, text
 
 MARGIN, TOP, ROW = 30, 110, 21
 TIME_WIDTH, LANE = 90, 205
@@ -39,8 +40,7 @@ def note(y, x, step):
 def legend(y):
     parts, x = [], MARGIN
     for kind, words in LEGEND:
-        parts += [f'<rect x="{x}" y="{y - 10}" width="11" height="11" fill="{COLOURS[kind]}"/>',
-                  text(x + 16, y, words, 11)]
+        parts += [rectangle(x, y - 10, 11, 11, COLOURS[kind]), text(x + 16, y, words, 11)]
         x += 16 + 6.4 * len(words) + 24
     return parts
 
@@ -50,9 +50,7 @@ def draw(path, title, parties, steps, start_us):
     lanes = {name: MARGIN + TIME_WIDTH + LANE * (number + 0.5) for number, name in enumerate(parties)}
     width = MARGIN * 2 + TIME_WIDTH + LANE * len(parties)
     height = TOP + ROW * len(steps) + 40
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-             f'height="{height}" font-family="DejaVu Sans, sans-serif">',
-             f'<rect width="{width}" height="{height}" fill="#f7f9fc"/>', text(MARGIN, 34, title, 17, weight="600")]
+    parts = [text(MARGIN, 34, title, 17, weight="600")]
     parts += legend(60)
     for name, x in lanes.items():
         parts += [f'<path d="M{x} {TOP - 14}V{height - 20}" stroke="#c3ccd6"/>',
@@ -63,5 +61,4 @@ def draw(path, title, parties, steps, start_us):
                           anchor="end"))
         parts += (note(y, lanes[step.source], step) if step.target is None
                   else arrow(y, lanes[step.source], lanes[step.target], step))
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("\n".join(parts + ["</svg>"]) + "\n")
+    svg.write(path, width, height, parts)
