@@ -46,6 +46,7 @@ class LoadTest(unittest.TestCase):
         self.pki = Pki(os.path.join(self.folder, "pki"))
         for name in ("mdd", "load"):
             self.pki.signed(name)
+        self.pki.self_signed("kmf-endpoints")
         self.bed = self.enterContext(Bed(self.folder))
         self.mdd = None
         self.environment = {"RUNTIME_DIRECTORY": self.folder}
@@ -82,6 +83,8 @@ protocol = "{self.protocol}"
 cert = "{self.pki.cert('load')}"
 key = "{self.pki.key('load')}"
 ca = "{self.pki.cert('ca')}"
+[handshake]
+fingerprint_sha256 = "{self.pki.fingerprint('kmf-endpoints')}"
 """)
         # What mdd has to know of the scenario comes from the program itself.
         conferences = subprocess.run(self.load_command("conferences"), check=True, capture_output=True, text=True)
@@ -112,6 +115,34 @@ protocol = "{self.protocol}"
         self.mdd = self.bed.start("mdd", os.path.join(BUILD, "controlplane", "mdd"), "--config", self.path("mdd.toml"),
                                   "--json", self.path("mdd.json"), environment=self.environment)
         self.mdd.wait_for_output("is ready", 20)
+
+    def start_kmf(self):
+        """A real KMF on the address where mdd-load would be one."""
+        conferences = subprocess.run(self.load_command("conferences", "--kmf"), check=True, capture_output=True,
+                                     text=True)
+        self.write("kmf.toml", f"""listen = "127.0.0.1:4433"
+protocols = ["{self.protocol}"]
+[tunnel_tls]
+cert = "{self.pki.cert('load')}"
+key = "{self.pki.key('load')}"
+ca = "{self.pki.cert('ca')}"
+[endpoint_tls]
+cert = "{self.pki.cert('kmf-endpoints')}"
+key = "{self.pki.key('kmf-endpoints')}"
+[[mdd]]
+name = "mdd"
+fingerprint_sha256 = "{self.pki.fingerprint('mdd')}"
+{conferences.stdout}""")
+        kmf = self.bed.start("kmf", os.path.join(BUILD, "tools", "mdd-kmf", "mdd-kmf"), "--config",
+                             self.path("kmf.toml"), "--json", self.path("kmf.json"))
+        kmf.wait_for_output("listening on", 10)
+        self.mdd.wait_for_output("is up;", 20)
+        return kmf
+
+    def end_kmf(self, kmf):
+        self.assertEqual(kmf.stop(), 0, kmf.errors()[-1500:])
+        with open(self.path("kmf.json"), encoding="utf-8") as file:
+            return json.load(file)
 
     def run_load(self, *arguments):
         """Runs mdd-load to its end and returns its row."""
@@ -181,8 +212,15 @@ class LoadOverDtls(LoadTest):
         self.assertGreaterEqual(totals["rekeys"], 20)
 
 
+    def test_whole_handshakes_with_a_real_kmf_key_everybody(self):
+        whole_handshakes(self, "")
+
+
 class LoadOverTls(LoadTest):
     protocol = "rfc9185"
+
+    def test_whole_handshakes_of_members_who_leave_and_come_back(self):
+        whole_handshakes(self, '[churn]\nper_second = 3\naway = "400ms"\n')
 
     def test_members_that_leave_and_come_back_are_owed_what_was_sent_while_they_were_there(self):
         self.make_files(STEADY + '[churn]\nper_second = 4\naway = "400ms"\n')
@@ -210,6 +248,19 @@ class LoadOverTls(LoadTest):
         self.assertEqual(kmf.stop(), 0, kmf.errors())
         totals = self.end_mdd()
         self.assertEqual(totals["rtp"]["received"], 400)
+
+
+def whole_handshakes(test, unrest):
+    """Everybody shakes hands with a real mdd-kmf, and media comes back whole all the same."""
+    test.make_files(STEADY.replace("per_second = 200", "per_second = 50") + unrest)
+    test.start_mdd()
+    kmf = test.start_kmf()
+    row = test.run_load("--real-handshake", "--times", "1", "--seconds", "6")
+    totals = test.end_mdd()
+    authority = test.end_kmf(kmf)
+    test.assert_whole(row, "audio", "rtcp")
+    test.assertGreaterEqual(totals["handshakes"], 30 if unrest else 20)
+    test.assertEqual(authority["handshakes"]["completed"], totals["handshakes"])
 
 
 def play(path, interface):

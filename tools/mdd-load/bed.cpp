@@ -109,6 +109,32 @@ Schema<KmfSection> kmf_rows() {
     return rows;
 }
 
+// A folder that this program writes to; a relative one is beside the file.
+Kind<std::filesystem::path> folder() {
+    const auto inner = text(4095);
+    return {"folder",
+            "",
+            "",
+            inner.json_schema,
+            "\"endpoints\"",
+            [inner](const Value& value, Reader& reader) -> std::optional<std::filesystem::path> {
+                const auto read = inner.read(value, reader);
+                if (!read) return std::nullopt;
+                return reader.options().folder / *read;
+            },
+            [](const std::filesystem::path& shown) { return "\"" + shown.string() + "\""; }};
+}
+
+Schema<HandshakeSection> handshake_rows() {
+    Schema<HandshakeSection> rows;
+    rows.optional_key("fingerprint_sha256", &HandshakeSection::fingerprint, sha256(), Reload::start,
+                      "SHA-256 of the certificate that the real KMF shows to endpoints.");
+    rows.key("certificates", &HandshakeSection::certificates, folder(),
+             std::filesystem::path("endpoints"), Reload::start,
+             "Folder of the endpoints' certificates; `mdd-load conferences --kmf` makes them.");
+    return rows;
+}
+
 Schema<Bed> bed_rows() {
     Schema<Bed> root;
     root.table("eal", &Bed::eal, eal_rows(), "DPDK's start.");
@@ -117,6 +143,8 @@ Schema<Bed> bed_rows() {
     root.table("endpoints", &Bed::endpoints, endpoints_rows(), "Where the endpoints are.");
     root.table("mdd", &Bed::mdd, mdd_rows(), "The device under test.");
     root.table("kmf", &Bed::kmf, kmf_rows(), "The KMF that mdd-load is.");
+    root.table("handshake", &Bed::handshake, handshake_rows(),
+               "For --real-handshake: endpoints of a KMF that is not mdd-load.");
     return root;
 }
 

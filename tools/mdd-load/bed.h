@@ -53,6 +53,12 @@ struct KmfSection {
     std::filesystem::path cert, key, ca;
 };
 
+// Only for handshakes with a real KMF.
+struct HandshakeSection {
+    std::optional<config::Sha256> fingerprint;  // of the certificate that it shows to endpoints
+    std::filesystem::path certificates;         // the endpoints' own, a folder
+};
+
 struct Bed {
     EalSection eal;
     CpuSection cpu;
@@ -60,6 +66,7 @@ struct Bed {
     EndpointsSection endpoints;
     MddSection mdd;
     KmfSection kmf;
+    HandshakeSection handshake;
 };
 
 // The table behind a bed file.

@@ -58,8 +58,9 @@ std::optional<OutputFile> open_if_named(const std::string& path) {
 // A rig with everybody in the call.
 class Call {
   public:
-    Call(const Scenario& scenario, const Bed& bed, const IsStopped& is_stopped)
-        : is_stopped_(is_stopped), rig_(scenario, bed) {
+    Call(const Options& options, const Scenario& scenario, const Bed& bed,
+         const IsStopped& is_stopped)
+        : is_stopped_(is_stopped), rig_(scenario, bed, options.real_handshake) {
         line_.show("tunnel", 0, "waiting for mdd");
         rig_.wait_for_tunnel(is_stopped_);
         rig_.run(
@@ -121,6 +122,21 @@ class Call {
     std::uint64_t legs_ = 0;
 };
 
+std::string handshakes_text(const RealHandshakes& real) {
+    const auto counts = real.counts();
+    auto text = fmt::format(
+        "handshakes {} of {} came to their end, {} failed; p50 {:.1f} ms, p99 {:.1f} ms, max "
+        "{:.1f} "
+        "ms; {} EKT keys\n",
+        counts.finished, counts.begun, counts.failed,
+        static_cast<double>(counts.took.p50_ns()) / 1e6,
+        static_cast<double>(counts.took.p99_ns()) / 1e6,
+        static_cast<double>(counts.took.max_ns()) / 1e6, counts.ekt_keys);
+    if (!counts.last_failure.empty())
+        text += "           the last failure: " + counts.last_failure + "\n";
+    return text;
+}
+
 std::string notes_text(const TrialNotes& notes, const Scenario& scenario) {
     std::string text;
     if (notes.slipped_seconds > 0)
@@ -142,13 +158,14 @@ std::string notes_text(const TrialNotes& notes, const Scenario& scenario) {
 int run_command(const Options& options, const Scenario& scenario, const Bed& bed,
                 const IsStopped& is_stopped) {
     auto json = open_if_named(options.json);
-    Call call(scenario, bed, is_stopped);
+    Call call(options, scenario, bed, is_stopped);
     const auto own_rate = call.rig().schedule().packets_per_second();
     const auto pps = options.rate_pps.value_or(own_rate * options.times.value_or(1));
     TrialNotes notes;
     const auto result = call.trial(pps, options.seconds, notes);
     call.line().done("trial", fmt::format("{:.1f} s", result.seconds));
     std::cout << run_text(result) << notes_text(notes, scenario);
+    if (const auto* real = call.rig().real_handshakes()) std::cout << handshakes_text(*real);
     if (json) {
         auto row = run_row(row_settings(options, scenario, call.rig().plan()), pps, result);
         row["fairness"] = notes.fairness;
@@ -170,7 +187,7 @@ int search_command(const Options& options, const Scenario& scenario, const Bed& 
     settings.highest_pps = options.highest_pps;
     settings.first_seconds = std::min(settings.first_seconds, options.trial_seconds);
 
-    Call call(scenario, bed, is_stopped);
+    Call call(options, scenario, bed, is_stopped);
     std::vector<TrialNote> trials;
     const auto found = search(
         settings,

@@ -19,6 +19,6 @@ int search_command(const Options& options, const Scenario& scenario, const Bed& 
                    const IsStopped& is_stopped);
 int pcap_command(const Options& options, const Scenario& scenario, const Bed& bed);
 int kmf_command(const Scenario& scenario, const Bed& bed, const IsStopped& is_stopped);
-int conferences_command(const Scenario& scenario, const Bed& bed);
+int conferences_command(const Options& options, const Scenario& scenario, const Bed& bed);
 
 }  // namespace mdd::load

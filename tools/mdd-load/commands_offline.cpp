@@ -6,11 +6,13 @@
 #include <stdexcept>
 #include <thread>
 
+#include "tools/mdd-load/certificates.h"
 #include "tools/mdd-load/commands.h"
 #include "tools/mdd-load/hello.h"
 #include "tools/mdd-load/kmf_role.h"
 #include "tools/mdd-load/pcap_writer.h"
 #include "tools/mdd-load/progress.h"
+#include "tools/mdd-load/real_handshakes.h"
 #include "tools/mdd-load/schedule.h"
 #include "tools/mdd-load/stream_sender.h"
 
@@ -149,8 +151,37 @@ int kmf_command(const Scenario& scenario, const Bed& bed, const IsStopped& is_st
     return 0;
 }
 
-int conferences_command(const Scenario& scenario, const Bed& bed) {
+namespace {
+
+// For kmf.toml: who may join, by certificate and tls-id.
+int print_for_kmf(const Plan& plan, const Scenario& scenario, const Bed& bed) {
+    std::vector<std::string> fingerprints;
+    for (std::uint32_t member = 0; member < plan.members(); ++member)
+        fingerprints.push_back(dtls::fingerprint_text(
+            ensure_certificate(member_certificate(bed.handshake.certificates, member))));
+    std::cout << fmt::format(
+        "# For kmf.toml: {} conferences of {} members, as mdd-load has them.\n", plan.conferences(),
+        plan.members());
+    for (ConferenceIndex conference = 0; conference < plan.conferences(); ++conference) {
+        std::cout << fmt::format("\n[[conference]]\nid = \"{}\"\nprofile = \"{}\"\nendpoints = [\n",
+                                 tunnel::to_uuid(plan.conference_id(conference)),
+                                 srtp::traits_of(scenario.conferences.profile).name);
+        for (std::uint32_t member = 0; member < plan.members(); ++member) {
+            const auto endpoint = plan.endpoint_of(conference, member);
+            std::cout << fmt::format(
+                "  {{ id = \"e{}\", fingerprint_sha256 = \"{}\", tls_id = \"{}\" }},\n", endpoint,
+                fingerprints[member], tls_id_of(endpoint));
+        }
+        std::cout << "]\n";
+    }
+    return std::cout.flush() ? 0 : 1;
+}
+
+}  // namespace
+
+int conferences_command(const Options& options, const Scenario& scenario, const Bed& bed) {
     const Plan plan(scenario, bed);
+    if (options.for_kmf) return print_for_kmf(plan, scenario, bed);
     const auto per_second =
         std::max({scenario.joins.per_second, scenario.churn.per_second, scenario.storm.per_second});
     std::cout << fmt::format(

@@ -14,11 +14,12 @@ constexpr std::uint64_t kCalm_seconds = 2;
 }  // namespace
 
 Joins::Joins(World& world, std::uint64_t ticks_per_second, SendFrame send,
-             std::function<void(EndpointIndex)> put_out)
+             std::function<void(EndpointIndex)> put_out, RealHandshakes* real)
     : world_(world),
       ticks_per_second_(ticks_per_second),
       send_(std::move(send)),
       put_out_(std::move(put_out)),
+      real_(real),
       random_(world.scenario().seed ^ 0x6a6f696e),
       is_asking_(world.plan().endpoints()) {}
 
@@ -41,27 +42,39 @@ void Joins::end_unrest() {
     churn_ = storm_ = {};
 }
 
-void Joins::begin(EndpointIndex endpoint, Tsc now) {
-    world_.begin_handshake(endpoint);
-    is_asking_[endpoint] = true;
-    ++counts_.hellos;
-    // What the port refuses now is repeated like what got lost.
-    static_cast<void>(send_hello(endpoint));
-    const Tsc again =
-        ticks_per_second_ / 1000 * static_cast<Tsc>(world_.scenario().joins.again.count());
-    repeats_.push_back({now + again, endpoint, world_.endpoint(endpoint).generation});
+Tsc Joins::ticks(std::chrono::milliseconds span) const {
+    return ticks_per_second_ / 1000 * static_cast<Tsc>(span.count());
 }
 
-bool Joins::send_hello(EndpointIndex endpoint) {
-    const auto hello = write_hello({endpoint, world_.endpoint(endpoint).generation},
-                                   world_.scenario().conferences.profile);
-    frame_.resize(net::kHeaderBytes + hello.size());
-    net::write_headers(world_.headers_of(endpoint), frame_.data(), hello.size());
-    std::ranges::copy(hello, frame_.begin() + net::kHeaderBytes);
-    return send_(frame_);
+void Joins::begin(EndpointIndex endpoint, Tsc now) {
+    is_asking_[endpoint] = true;
+    ++counts_.hellos;
+    if (real_ != nullptr) {
+        if (world_.is_present(endpoint)) --present_;
+        world_.pause(endpoint, now);
+        return real_->begin(endpoint);
+    }
+    world_.begin_handshake(endpoint);
+    // What the port refuses now is repeated like what got lost.
+    send_hello(endpoint);
+    repeats_.push_back({now + ticks(world_.scenario().joins.again), endpoint,
+                        world_.endpoint(endpoint).generation});
+}
+
+void Joins::send_datagram(EndpointIndex endpoint, srtp::Bytes datagram) {
+    frame_.resize(net::kHeaderBytes + datagram.size());
+    net::write_headers(world_.headers_of(endpoint), frame_.data(), datagram.size());
+    std::ranges::copy(datagram, frame_.begin() + net::kHeaderBytes);
+    static_cast<void>(send_(frame_));
+}
+
+void Joins::send_hello(EndpointIndex endpoint) {
+    send_datagram(endpoint, write_hello({endpoint, world_.endpoint(endpoint).generation},
+                                        world_.scenario().conferences.profile));
 }
 
 void Joins::on_datagram(EndpointIndex endpoint, srtp::Bytes datagram, Tsc now) {
+    if (real_ != nullptr) return real_->on_datagram(endpoint, datagram);
     const auto answer = read_answer(datagram);
     if (!answer || answer->endpoint != endpoint || !is_asking_[endpoint] ||
         answer->generation != world_.endpoint(endpoint).generation) {
@@ -72,6 +85,36 @@ void Joins::on_datagram(EndpointIndex endpoint, srtp::Bytes datagram, Tsc now) {
     is_asking_[endpoint] = false;
     if (!world_.is_present(endpoint)) ++present_;
     world_.complete_handshake(endpoint, now);
+}
+
+void Joins::take_events(Tsc now) {
+    for (auto& event : real_->take()) switch (event.kind) {
+            case HandshakeEvent::Kind::datagram:
+                send_datagram(event.endpoint, event.datagram);
+                break;
+            case HandshakeEvent::Kind::keyed:
+                on_keyed(event.endpoint, *event.keys, now);
+                break;
+            case HandshakeEvent::Kind::ended:
+                on_ended(event.endpoint, now);
+                break;
+        }
+}
+
+void Joins::on_keyed(EndpointIndex endpoint, const srtp::HopKeys& keys, Tsc now) {
+    if (!is_asking_[endpoint]) return;
+    ++counts_.answers;
+    is_asking_[endpoint] = false;
+    ++present_;
+    world_.install(endpoint, keys, now);
+}
+
+void Joins::on_ended(EndpointIndex endpoint, Tsc now) {
+    ++counts_.failures;
+    if (world_.is_present(endpoint)) --present_;
+    world_.leave(endpoint, now);
+    real_->leave(endpoint);
+    returns_.push_back({now + ticks(world_.scenario().churn.away), endpoint, 0});
 }
 
 // Present, and has had its keys for a while: the keys before them may be forgotten.
@@ -97,10 +140,8 @@ void Joins::make_unrest(Tsc now) {
             world_.leave(*endpoint, now);
             --present_;
             ++counts_.departures;
-            const auto away =
-                ticks_per_second_ / 1000 * static_cast<Tsc>(world_.scenario().churn.away.count());
             partings_.push_back({now + ticks_per_second_ / kPartingPerSecond, *endpoint, 0});
-            returns_.push_back({now + away, *endpoint, 0});
+            returns_.push_back({now + ticks(world_.scenario().churn.away), *endpoint, 0});
         }
     }
     if (now >= storm_.next) {
@@ -129,9 +170,13 @@ void Joins::poll(Tsc now) {
         begin(next_to_join_++, now);
         if (next_to_join_ == world_.plan().endpoints()) first_joins_ = {};
     }
+    if (real_ != nullptr) take_events(now);
     make_unrest(now);
     while (!partings_.empty() && partings_.front().at <= now) {
-        put_out_(partings_.front().endpoint);
+        if (real_ != nullptr)
+            real_->leave(partings_.front().endpoint);
+        else
+            put_out_(partings_.front().endpoint);
         partings_.pop_front();
     }
     while (!returns_.empty() && returns_.front().at <= now) {

@@ -9,6 +9,7 @@
 
 #include "tools/mdd-load/hello.h"
 #include "tools/mdd-load/random.h"
+#include "tools/mdd-load/real_handshakes.h"
 #include "tools/mdd-load/world.h"
 
 namespace mdd::load {
@@ -21,15 +22,17 @@ struct JoinCounts {
     std::uint64_t repeats = 0;  // hellos without an answer in time
     std::uint64_t answers = 0;  // handshakes that came to their end
     std::uint64_t departures = 0;
+    std::uint64_t failures = 0;       // real handshakes that failed, associations that were ended
     std::uint64_t stray_answers = 0;  // for no handshake under way
 };
 
 // One thread, that of the world.
 class Joins {
   public:
-    // `put_out` makes the KMF say that an endpoint has left.
+    // `put_out` makes the KMF say that an endpoint has left. `real`: handshakes are whole ones;
+    // nullptr: hellos that our own KMF answers.
     Joins(World& world, std::uint64_t ticks_per_second, SendFrame send,
-          std::function<void(EndpointIndex)> put_out);
+          std::function<void(EndpointIndex)> put_out, RealHandshakes* real = nullptr);
 
     // Everybody joins, at the scenario's pace from `now` on.
     void start(Tsc now);
@@ -61,9 +64,14 @@ class Joins {
         Tsc interval = 0;
     };
 
+    void take_events(Tsc now);
+    void send_datagram(EndpointIndex endpoint, srtp::Bytes datagram);
+    void on_keyed(EndpointIndex endpoint, const srtp::HopKeys& keys, Tsc now);
+    void on_ended(EndpointIndex endpoint, Tsc now);
+    Tsc ticks(std::chrono::milliseconds span) const;
     Pace pace(std::uint32_t per_second, Tsc now) const;
     void begin(EndpointIndex endpoint, Tsc now);
-    bool send_hello(EndpointIndex endpoint);
+    void send_hello(EndpointIndex endpoint);
     bool is_calm(EndpointIndex endpoint, Tsc now) const;
     std::optional<EndpointIndex> someone(Tsc now);
     void make_unrest(Tsc now);
@@ -73,6 +81,7 @@ class Joins {
     const std::uint64_t ticks_per_second_;
     const SendFrame send_;
     const std::function<void(EndpointIndex)> put_out_;
+    RealHandshakes* const real_;
     Random random_;
     JoinCounts counts_;
     Pace first_joins_, churn_, storm_;

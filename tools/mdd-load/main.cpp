@@ -44,7 +44,8 @@ int act(const Options& options) {
         for (const auto& sentence : sentences) std::cerr << "mdd-load: " << sentence << '\n';
         return kBadConfig;
     }
-    if (options.command == Command::conferences) return conferences_command(*scenario, *bed);
+    if (options.command == Command::conferences)
+        return conferences_command(options, *scenario, *bed);
     if (srtp::aead_start() != srtp::AeadStart::ok)
         throw std::runtime_error("This CPU has no AES-NI and PCLMULQDQ instructions.");
     std::signal(SIGINT, on_signal);

@@ -19,6 +19,11 @@ void add_place(CLI::App& command, Options& options) {
     command.add_option("--seed", options.seed, "instead of the scenario's")->type_name("N");
 }
 
+void add_real_handshake(CLI::App& command, Options& options) {
+    command.add_flag("--real-handshake", options.real_handshake,
+                     "whole DTLS handshakes with mdd's real KMF, instead of being that KMF");
+}
+
 void add_results(CLI::App& command, Options& options) {
     command.add_option("--json", options.json, "write rows of results there")->type_name("FILE");
     command.add_option("--workers", options.workers, "of the device, for the rows")->type_name("N");
@@ -50,6 +55,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
         ->capture_default_str()
         ->type_name("N")
         ->check(kPositive);
+    add_real_handshake(run, options);
     add_results(run, options);
 
     auto& search = *app.add_subcommand("search", "the highest rate within each loss ratio");
@@ -73,6 +79,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
         ->check(kPositive);
     search.add_option("--picture", options.picture, "draw the search there, as SVG")
         ->type_name("FILE");
+    add_real_handshake(search, options);
     add_results(search, options);
 
     auto& compare =
@@ -100,6 +107,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     auto& conferences = *app.add_subcommand(
         "conferences", "print what mdd.toml needs for a scenario: limits and conferences");
     add_place(conferences, options);
+    conferences.add_flag("--kmf", options.for_kmf,
+                         "what kmf.toml needs for --real-handshake; makes the certificates");
 
     try {
         app.parse(argc, argv);

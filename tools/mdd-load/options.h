@@ -16,6 +16,7 @@ struct Options {
     std::string bed = "bed.toml";
     std::string scenario;
     std::optional<std::uint64_t> seed;
+    bool real_handshake = false;
 
     // run: one of the two.
     std::optional<double> rate_pps;
@@ -40,6 +41,9 @@ struct Options {
     // pcap
     std::uint64_t packets = 0;
     std::string out;
+
+    // conferences
+    bool for_kmf = false;
 };
 
 // Options, or the exit code when there is nothing to run (help was printed, or what is wrong).

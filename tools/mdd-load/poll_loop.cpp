@@ -37,7 +37,8 @@ bool is_media(srtp::Bytes datagram) {
 }  // namespace
 
 PollLoop::PollLoop(World& world, const Bed& bed, const Schedule& schedule, Port& port,
-                   rte_mempool* pool, std::function<void(EndpointIndex)> put_out)
+                   rte_mempool* pool, std::function<void(EndpointIndex)> put_out,
+                   RealHandshakes* real)
     : world_(world),
       schedule_(schedule),
       port_(port),
@@ -50,7 +51,7 @@ PollLoop::PollLoop(World& world, const Bed& bed, const Schedule& schedule, Port&
       verifier_(world, journal_, TscScale(ticks_per_second_)),
       joins_(
           world, ticks_per_second_, [this](srtp::Bytes frame) { return send_frame(frame); },
-          std::move(put_out)),
+          std::move(put_out), real),
       speakers_(world.scenario(), world.plan(), ticks_per_second_),
       next_hop_(given_next_hop_) {}
 

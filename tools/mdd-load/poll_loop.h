@@ -35,7 +35,7 @@ class PollLoop {
     static constexpr std::uint16_t kBurst = 32;
 
     PollLoop(World& world, const Bed& bed, const Schedule& schedule, Port& port, rte_mempool* pool,
-             std::function<void(EndpointIndex)> put_out);
+             std::function<void(EndpointIndex)> put_out, RealHandshakes* real);
 
     World& world() { return world_; }
     Joins& joins() { return joins_; }

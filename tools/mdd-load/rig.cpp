@@ -52,28 +52,33 @@ Port open_port(const Bed& bed, rte_mempool* pool) {
 
 }  // namespace
 
-Rig::Rig(const Scenario& scenario, const Bed& bed)
+Rig::Rig(const Scenario& scenario, const Bed& bed, bool real)
     : keys_(KeySource::random(scenario.conferences.profile)),
       world_(scenario, bed, keys_),
       schedule_(scenario, world_.plan()),
       eal_(eal_config(bed)),
-      kmf_(bed.kmf, world_.plan(), keys_),
       pool_(make_packet_pool("load", buffers_for(bed.port), eal_.socket_of(0))),
-      port_(open_port(bed, pool_.get())),
-      loop_(
-          std::make_unique<PollLoop>(world_, bed, schedule_, port_, pool_.get(),
-                                     [this](EndpointIndex endpoint) { kmf_.put_out(endpoint); })) {}
+      port_(open_port(bed, pool_.get())) {
+    if (real)
+        real_.emplace(bed, world_.plan(), keys_.profile());
+    else
+        kmf_.emplace(bed.kmf, world_.plan(), keys_);
+    loop_ = std::make_unique<PollLoop>(
+        world_, bed, schedule_, port_, pool_.get(),
+        [this](EndpointIndex endpoint) { kmf_->put_out(endpoint); }, real_ ? &*real_ : nullptr);
+}
 
 Rig::~Rig() = default;
 
 void Rig::wait_for_tunnel(const std::function<bool()>& is_stopped) {
+    if (!kmf_) return;
     const auto until = std::chrono::steady_clock::now() + kTunnelPatience;
-    while (kmf_.tunnels_up() == 0) {
+    while (kmf_->tunnels_up() == 0) {
         if (is_stopped()) throw Stopped();
         if (std::chrono::steady_clock::now() > until)
             throw PhaseError(fmt::format(
                 "No tunnel of mdd's came up within {} s. {}", kTunnelPatience.count(),
-                kmf_.last_trouble().empty() ? "Nobody even tried." : kmf_.last_trouble()));
+                kmf_->last_trouble().empty() ? "Nobody even tried." : kmf_->last_trouble()));
         std::this_thread::sleep_for(kWatchInterval);
     }
 }

@@ -20,18 +20,20 @@ class Rig {
   public:
     // Starts DPDK, opens the port, listens as KMF. Throws std::runtime_error, a sentence.
     // Precondition: misfits(scenario, bed) is empty; srtp::aead_start() succeeded.
-    Rig(const Scenario& scenario, const Bed& bed);
+    // `real`: the endpoints shake hands with a real KMF, and we are none.
+    Rig(const Scenario& scenario, const Bed& bed, bool real = false);
     ~Rig();
     Rig(const Rig&) = delete;
     Rig& operator=(const Rig&) = delete;
 
     const Schedule& schedule() const { return schedule_; }
     const Plan& plan() const { return world_.plan(); }
-    KmfRole& kmf() { return kmf_; }
-    const KmfRole& kmf() const { return kmf_; }
+    // nullptr: hellos are answered by our own KMF.
+    const RealHandshakes* real_handshakes() const { return real_ ? &*real_ : nullptr; }
     const std::vector<std::string>& port_fallbacks() const { return port_.features().fallbacks; }
 
-    // Waits until mdd's tunnel is up. Throws when that takes too long, with the last trouble.
+    // Waits until mdd's tunnel is up, where we are the KMF. Throws when that takes too long, with
+    // the last trouble.
     void wait_for_tunnel(const std::function<bool()>& is_stopped);
     // Runs `phase` on the poll core to its end; what it throws comes out here. `is_stopped` true:
     // the phase is told to stop.
@@ -43,7 +45,9 @@ class Rig {
     World world_;
     const Schedule schedule_;
     Eal eal_;
-    KmfRole kmf_;  // its thread runs where DPDK has put this one
+    // Their threads run where DPDK has put this one.
+    std::optional<KmfRole> kmf_;
+    std::optional<RealHandshakes> real_;
     PacketPool pool_;
     Port port_;
     std::unique_ptr<PollLoop> loop_;

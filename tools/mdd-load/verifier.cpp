@@ -34,7 +34,7 @@ Verifier::Verifier(World& world, const Journal& journal, TscScale scale)
 void Verifier::reset(Tsc since) {
     since_ = since;
     tally_.audio = tally_.video = tally_.rtcp = {};
-    tally_.astray = 0;
+    tally_.astray = tally_.early = 0;
     tally_.latency = {};
     std::ranges::fill(tally_.by_conference, 0);
 }
@@ -126,10 +126,7 @@ void Verifier::take_rtp(const Rtp& rtp, Tsc now) {
     auto& leg = world_.leg(rtp.stream, world_.plan().member_of(rtp.arrival->receiver));
     const auto plain_bytes =
         open_outer(receiver, leg, datagram.first(datagram.size() - *ekt_bytes), view->header());
-    if (plain_bytes == kFailed) {
-        ++count.bad_tag;
-        return;
-    }
+    if (plain_bytes == kFailed) return refuse(receiver, count);
     const srtp::Bytes plain(plain_.data(), plain_bytes);
     const auto ohb = srtp::read_ohb(plain);
     if (!ohb) {
@@ -201,10 +198,7 @@ void Verifier::take_rtcp(const Arrival& arrival, Tsc now) {
         is_open = srtp::open(keys->rtcp, keys->rtcp.rtcp_nonce(view->sender_ssrc(), view->index()),
                              aad, view->sealed(), plain_.data() + srtp::kSrtcpClearBytes);
     }
-    if (!is_open) {
-        ++count.bad_tag;
-        return;
-    }
+    if (!is_open) return refuse(receiver, count);
     std::memcpy(plain_.data(), view->clear().data(), srtp::kSrtcpClearBytes);
     const auto says = read_report_compound(
         world_.plan(), srtp::Bytes(plain_).first(srtp::kSrtcpClearBytes + view->sealed().size() -

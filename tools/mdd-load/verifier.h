@@ -29,6 +29,7 @@ class TscScale {
 struct Tally {
     KindCount audio, video, rtcp;  // `sent`, `expected` and `lost` stay 0 here
     std::uint64_t astray = 0;      // datagrams for no endpoint of ours, or of no kind of media
+    std::uint64_t early = 0;       // not to be opened, for an endpoint that is in no call now
     LatencyHistogram latency;
     std::vector<std::uint64_t> by_conference;  // media packets received
 };
@@ -65,6 +66,10 @@ class Verifier {
 
     KindCount& count_of(MediaKind kind) {
         return kind == MediaKind::audio ? tally_.audio : tally_.video;
+    }
+    // It does not open: under keys that the receiver is about to get, or not what it should be.
+    void refuse(const Endpoint& receiver, KindCount& count) {
+        ++(receiver.presence.is_now() ? count.bad_tag : tally_.early);
     }
     bool prepare(const Arrival& arrival, Rtp& rtp);
     void look_ahead(const Rtp& rtp) const;

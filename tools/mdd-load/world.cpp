@@ -62,34 +62,52 @@ void World::start_streams(EndpointIndex endpoint) {
     }
 }
 
-void World::begin_handshake(EndpointIndex index) {
+void World::begin(EndpointIndex index, const srtp::HopKeys& hop) {
     auto& endpoint = endpoints_[index];
-    ++endpoint.generation;
-    const auto hop = keys_.hop_keys(index, endpoint.generation);
     endpoint.receive_before = std::move(endpoint.receive);
-    endpoint.receive = srtp::make_keyset(keys_.profile(), hop.server_write, endpoint.generation);
-    if (endpoint.presence.is_now()) return;
+    endpoint.receive = srtp::make_keyset(hop.profile, hop.server_write, endpoint.generation);
+    auto& presence = endpoint.presence;
+    if (!presence.is_now()) presence = {kNever, kNever, presence.from, presence.until};
+    if (endpoint.is_inside) return;
     ++endpoint.joins;
     endpoint.rtcp_index = 0;
-    auto& presence = endpoint.presence;
-    presence = {kNever, kNever, presence.from, presence.until};
     start_streams(index);
 }
 
-void World::complete_handshake(EndpointIndex index, Tsc now) {
+void World::complete(EndpointIndex index, const srtp::HopKeys& hop, Tsc now) {
     auto& endpoint = endpoints_[index];
-    const auto hop = keys_.hop_keys(index, endpoint.generation);
-    endpoint.send = srtp::make_keyset(keys_.profile(), hop.client_write, endpoint.generation);
+    endpoint.send = srtp::make_keyset(hop.profile, hop.client_write, endpoint.generation);
     endpoint.keyed_at = now;
+    endpoint.is_inside = true;
     if (endpoint.presence.is_now()) return;
     endpoint.presence.from = now;
     ++present_[plan_.conference_of(index)];
 }
 
+void World::begin_handshake(EndpointIndex index) {
+    const auto generation = ++endpoints_[index].generation;
+    begin(index, keys_.hop_keys(index, generation));
+}
+
+void World::complete_handshake(EndpointIndex index, Tsc now) {
+    complete(index, keys_.hop_keys(index, endpoints_[index].generation), now);
+}
+
+void World::install(EndpointIndex index, const srtp::HopKeys& keys, Tsc now) {
+    ++endpoints_[index].generation;
+    begin(index, keys);
+    complete(index, keys, now);
+}
+
 void World::leave(EndpointIndex index, Tsc now) {
-    auto& endpoint = endpoints_[index];
-    if (!endpoint.presence.is_now()) return;
-    endpoint.presence.until = now;
+    pause(index, now);
+    endpoints_[index].is_inside = false;
+}
+
+void World::pause(EndpointIndex index, Tsc now) {
+    auto& presence = endpoints_[index].presence;
+    if (!presence.is_now()) return;
+    presence.until = now;
     --present_[plan_.conference_of(index)];
 }
 

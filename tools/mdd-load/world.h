@@ -39,7 +39,8 @@ struct Endpoint {
     KeysetPtr receive;         // server_write, of the newest handshake
     KeysetPtr receive_before;  // of the one before; packets under it may be under way
     Presence presence;
-    Tsc keyed_at = 0;  // the end of the newest handshake
+    bool is_inside = false;        // of the call, even while it is owed nothing
+    Tsc keyed_at = 0;              // the end of the newest handshake
     std::uint32_t rtcp_index = 0;  // next SRTCP index to send with
     std::uint32_t rtcp_sent = 0;   // of this run; a number in the compound
 };
@@ -96,11 +97,18 @@ class World {
     void begin_handshake(EndpointIndex endpoint);
     // It has come to its end: from `now` on it sends under the new keys and is owed packets.
     void complete_handshake(EndpointIndex endpoint, Tsc now);
+    // Both in one, with keys that a real handshake has brought.
+    void install(EndpointIndex endpoint, const srtp::HopKeys& keys, Tsc now);
     // From `now` on it is owed nothing. Its keys stay until the next handshake.
     void leave(EndpointIndex endpoint, Tsc now);
+    // Likewise, but it has not left: its streams and legs go on. In a real handshake mdd seals
+    // under the new keys a moment before the endpoint has them.
+    void pause(EndpointIndex endpoint, Tsc now);
     bool is_present(EndpointIndex endpoint) const { return endpoints_[endpoint].presence.is_now(); }
 
   private:
+    void begin(EndpointIndex endpoint, const srtp::HopKeys& hop);
+    void complete(EndpointIndex endpoint, const srtp::HopKeys& hop, Tsc now);
     void start_streams(EndpointIndex endpoint);
 
     const Scenario scenario_;

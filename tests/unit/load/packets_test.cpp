@@ -205,6 +205,20 @@ TEST_F(Packets, OnlyWhatTheReceiverIsOwedCounts) {
     EXPECT_EQ(lab.verifier.tally().latency.count(), 1u);
 }
 
+TEST_F(Packets, WhatComesUnderKeysThatSomebodyIsAboutToGetIsNoBadTag) {
+    Lab lab;
+    lab.world.pause(kReceiver, 9);
+    lab.relay.emplace(lab.keys.hop_keys(kSender, 1), lab.keys.hop_keys(kReceiver, 2));
+    lab.receive(*lab.relay->forward(lab.send(10)), 20);
+    EXPECT_EQ(lab.verifier.tally().early, 1u);
+    EXPECT_EQ(lab.count().bad_tag, 0u);
+    const auto joins = lab.world.endpoint(kReceiver).joins;
+    lab.world.install(kReceiver, lab.keys.hop_keys(kReceiver, 2), 21);
+    lab.receive(*lab.relay->forward(lab.send(30)), 40);
+    EXPECT_EQ(lab.count().received, 1u);
+    EXPECT_EQ(lab.world.endpoint(kReceiver).joins, joins);
+}
+
 TEST_F(Packets, UnderTheKeysBeforePacketsStillOpenAfterAHandshake) {
     Lab lab;
     const auto on_its_way = *lab.relay->forward(lab.send(10));
