@@ -181,7 +181,9 @@ class LoadOverDtls(LoadTest):
         row = self.run_load("--times", "1", "--seconds", "3")
         totals = self.end_mdd()
         self.assert_whole(row, "audio", "rtcp")
-        self.assertAlmostEqual(row["kinds"]["audio"]["sent"], 1500, delta=150)
+        # A machine with other things to do makes the generator late, which it has to say.
+        self.assertLess(row["kinds"]["audio"]["sent"], 1650)
+        self.assertTrue(row["generator_limited"] or row["kinds"]["audio"]["sent"] > 1350, row)
         self.assertEqual(row["kinds"]["audio"]["expected"], 3 * row["kinds"]["audio"]["sent"])
         self.assertEqual(totals["handshakes"], 20)
         # Beside the trial: the first packet of each stream, and those until mdd knew it.
@@ -211,6 +213,23 @@ class LoadOverDtls(LoadTest):
         self.assert_whole(row, "audio", "rtcp")
         self.assertGreaterEqual(totals["rekeys"], 20)
 
+
+    def test_a_search_that_meets_its_highest_rate_says_so_in_rows_and_in_a_picture(self):
+        self.make_files(STEADY)
+        self.start_mdd()
+        command = self.load_command("search", "--trial-seconds", "0.5", "--lowest", "100", "--highest", "400",
+                                    "--loss-ratio", "0.5", "--json", self.path("load.json"),
+                                    "--picture", self.path("load.svg"))
+        child = self.bed.start("load", *command, environment=self.environment)
+        self.assertEqual(child.wait(90), 0, child.errors()[-1500:])
+        self.end_mdd()
+        with open(self.path("load.json"), encoding="utf-8") as file:
+            rows = json.load(file)
+        self.assertEqual([row["bench"] for row in rows[:1]], ["load_search"])
+        self.assertTrue(rows[0]["at_max"] or rows[0]["generator_limited"], rows)
+        self.assertIn("load_trial", {row["bench"] for row in rows})
+        with open(self.path("load.svg"), encoding="utf-8") as file:
+            self.assertIn("<svg", file.read())
 
     def test_whole_handshakes_with_a_real_kmf_key_everybody(self):
         whole_handshakes(self, "")

@@ -96,7 +96,8 @@ bool PollLoop::round() {
     if (pacer_) packets += send_due(now());
     if (began >= next_chores_) {
         next_chores_ = began + ticks_per_second_ / kChoresPerSecond;
-        chores(began);
+        // Not `began`: who comes or goes now is owed nothing of, or all of, what was sent since.
+        chores(now());
     }
     const auto spent = now() - began;
     core_time_.all += began - round_began_;

@@ -18,8 +18,8 @@ constexpr double kWarmUpPatience_seconds = 10;
 // Where there is nothing to do and nothing is measured, others may have the core: on small machines
 // mdd's control shares it.
 constexpr unsigned kRest_us = 20;
-// mdd's queues are empty long before; the receive side may have a few milliseconds of its own.
-constexpr double kQuiet_seconds = 0.05, kLongestWait_seconds = 2;
+// RFC 2544 §23 waits two seconds for what is under way; mdd's queues are empty long before.
+constexpr double kQuiet_seconds = 1, kLongestWait_seconds = 3;
 // More of a trial than this behind schedule, and it was another trial than was asked for.
 constexpr double kMostSlipped = 0.01;
 
@@ -40,10 +40,13 @@ void round(PollLoop& loop, Gauges& gauges) {
     if (gauges.stop.load(std::memory_order_relaxed)) throw Stopped();
 }
 
-void wait_until_quiet(PollLoop& loop) {
+// Until nothing is missing any more, or nothing has come for a while.
+template <class IsMissing>
+void wait_for_stragglers(PollLoop& loop, IsMissing is_missing) {
     const Clock since_begin(loop);
     Clock quiet(loop);
-    while (quiet.seconds() < kQuiet_seconds && since_begin.seconds() < kLongestWait_seconds)
+    while (is_missing() && quiet.seconds() < kQuiet_seconds &&
+           since_begin.seconds() < kLongestWait_seconds)
         if (loop.round())
             quiet.restart();
         else
@@ -130,7 +133,7 @@ void warm_up(PollLoop& loop, Gauges& gauges) {
             loop.send_one(stream);
             while (PollLoop::now() < next) round(loop, gauges);
         }
-        wait_until_quiet(loop);
+        wait_for_stragglers(loop, [&] { return loop.verifier().legs_heard() < wanted; });
         const auto before = std::exchange(heard, loop.verifier().legs_heard());
         if (heard != before) last_news.restart();
         gauges.legs_heard = heard;
@@ -173,9 +176,15 @@ TrialResult run_trial(PollLoop& loop, Gauges& gauges, double packets_per_second,
     loop.stop_sending();
     loop.report(false);
     loop.joins().end_unrest();
-    wait_until_quiet(loop);
-
     const auto& sent = loop.sent();
+    const auto is_missing = [](const KindCount& out, const KindCount& back) {
+        return back.received < out.expected;
+    };
+    wait_for_stragglers(loop, [&] {
+        const auto& tally = verifier.tally();
+        return is_missing(sent.audio, tally.audio) || is_missing(sent.video, tally.video) ||
+               is_missing(sent.rtcp, tally.rtcp);
+    });
     const auto& tally = verifier.tally();
     const auto joined = [](const KindCount& out, const KindCount& back) {
         KindCount count = back;
