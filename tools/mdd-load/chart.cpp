@@ -66,10 +66,11 @@ double LogAxis::at(double value) const {
 
 std::vector<double> LogAxis::ticks() const {
     std::vector<double> all, decades;
-    for (double tick = lowest_; tick <= highest_ * (1 + kHairsBreadth);
-         tick = step_above(tick * 1.5)) {
+    double tick = lowest_;
+    while (tick <= highest_ * (1 + kHairsBreadth)) {
         all.push_back(tick);
         if (step_below(tick) == power_below(tick)) decades.push_back(tick);
+        tick = step_above(tick * 1.5);
     }
     return all.size() > kMostTicks ? decades : all;
 }

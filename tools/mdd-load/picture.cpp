@@ -159,7 +159,7 @@ class SearchPicture {
 
     // From every packet to the slowest in a million, the way a tail is looked at.
     void draw_latency(const Frame& frame) {
-        constexpr double kMostNines = 6;
+        constexpr int kMostNines = 6, kStepsPerNine = 20;
         const auto x_of = [&](double nines) {
             return frame.left + nines / kMostNines * (frame.right - frame.left);
         };
@@ -181,12 +181,14 @@ class SearchPicture {
         frame.draw(svg_, "Latency at the highest rate within each goal, µs, by share of packets",
                    "share of packets that were at least as fast");
         for (std::size_t goal = 0; goal < found_.size(); ++goal) {
-            if (!found_[goal].at_lower) continue;
+            if (!found_[goal].at_lower || found_[goal].at_lower->latency.count() == 0) continue;
             const auto& histogram = found_[goal].at_lower->latency;
             std::vector<Pixel> points;
-            for (double at = 0; at <= kMostNines; at += 0.05)
+            for (int step = 0; step <= kMostNines * kStepsPerNine; ++step) {
+                const double at = static_cast<double>(step) / kStepsPerNine;
                 points.push_back(
                     {x_of(at), latencies.at(to_us(histogram.quantile_ns(1 - std::pow(10, -at))))});
+            }
             svg_.curve(points, goal_colour(goal));
         }
     }

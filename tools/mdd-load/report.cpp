@@ -112,6 +112,7 @@ Json run_row(const RowSettings& settings, double asked_pps, const TrialResult& r
 std::vector<Json> search_rows(const RowSettings& settings, const std::vector<Found>& found,
                               const std::vector<TrialNote>& trials) {
     std::vector<Json> rows;
+    rows.reserve(found.size() + trials.size());
     for (const auto& one : found) rows.push_back(goal_row(settings, one));
     for (const auto& trial : trials) rows.push_back(trial_row(settings, trial));
     return rows;

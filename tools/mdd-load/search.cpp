@@ -36,13 +36,13 @@ struct Bounds {
 // Every trial at one rate.
 class RateTrials {
   public:
-    void note(double asked_pps, double seconds, TrialResult result) {
+    void note(double asked_pps, double seconds, const TrialResult& result) {
         const double carried = 1 - result.loss_ratio();
         carried_pps_ = std::min(result.offered_pps, asked_pps) * carried;
         if (result.generator_limited)
             ++limited_;
         else
-            trials_.push_back({seconds, std::move(result)});
+            trials_.push_back({seconds, result});
     }
 
     Verdict verdict(const Goal& goal, const Phase& phase) const {
@@ -94,8 +94,7 @@ std::vector<Phase> phases_of(const Goal& goal, const SearchSettings& settings) {
 class Search {
   public:
     Search(const SearchSettings& settings, const Trial& trial, const Progress& progress)
-        : settings_(settings),
-          trial_(trial),
+        : trial_(trial),
           progress_(progress),
           lowest_(std::ceil(settings.lowest_pps)),
           highest_(std::floor(settings.highest_pps)) {
@@ -188,7 +187,7 @@ class Search {
     }
 
     void measure(double pps, double seconds, bool full_length) {
-        auto result = trial_(pps, seconds);
+        const auto result = trial_(pps, seconds);
         const auto& latency = result.latency;
         const TrialNote note{pps,
                              seconds,
@@ -200,7 +199,7 @@ class Search {
                              latency.p99_ns(),
                              latency.p999_ns(),
                              latency.max_ns()};
-        rates_[pps].note(pps, seconds, std::move(result));
+        rates_[pps].note(pps, seconds, result);
         if (progress_) progress_(note);
     }
 
@@ -227,7 +226,6 @@ class Search {
         return found;
     }
 
-    const SearchSettings& settings_;
     const Trial& trial_;
     const Progress& progress_;
     const double lowest_, highest_;

@@ -178,6 +178,9 @@ TEST_F(Compare, AGeneratorAtItsEndIsNoRegressionOfTheDevice) {
     EXPECT_EQ(between(kRun, with(with(kRun, "/generator_limited", true), "/loss_ratio", .5),
                       "/loss_ratio"),
               Judgement::not_judged);
+    EXPECT_EQ(between(with(kRun, "/generator_limited", true), with(kRun, "/loss_ratio", .5),
+                      "/loss_ratio"),
+              Judgement::not_judged);
 }
 
 TEST_F(Compare, WhatLimitsTheComparisonIsSaid) {

@@ -36,7 +36,7 @@ TEST(LatencyHistogram, QuantilesAreAtMostOnePercentAboveTheExactOnes) {
     std::uniform_real_distribution<double> exponent(0, std::log(1e10));
     LatencyHistogram histogram;
     std::vector<std::uint64_t> samples;
-    for (int i = 0; i < 100'000; ++i) {
+    for (int i = 0; i < 99'991; ++i) {
         samples.push_back(static_cast<std::uint64_t>(std::exp(exponent(random))));
         histogram.add(samples.back());
     }
@@ -69,6 +69,15 @@ TEST(LatencyHistogram, OneSampleIsEveryQuantile) {
         histogram.add(ns);
         for (const double share : kShares) EXPECT_EQ(histogram.quantile_ns(share), ns);
     }
+}
+
+TEST(LatencyHistogram, AQuantileIsASampleOfNearestRank) {
+    LatencyHistogram histogram;
+    for (const std::uint64_t ns : {30, 10, 20}) histogram.add(ns);
+    EXPECT_EQ(histogram.quantile_ns(0.33), 10u);
+    EXPECT_EQ(histogram.quantile_ns(0.34), 20u);
+    EXPECT_EQ(histogram.quantile_ns(0.66), 20u);
+    EXPECT_EQ(histogram.quantile_ns(0.67), 30u);
 }
 
 TEST(LatencyHistogram, WhatIsAboveTheRangeIsCountedAndTheHighestStaysExact) {

@@ -81,6 +81,14 @@ std::size_t times(const std::string& text, std::string_view what) {
     return count;
 }
 
+// The value behind each `name`, up to a quote.
+std::vector<double> values(const std::string& svg, const std::string& name) {
+    std::vector<double> all;
+    for (auto at = svg.find(name); at != std::string::npos; at = svg.find(name, at + 1))
+        all.push_back(std::stod(svg.substr(at + name.size())));
+    return all;
+}
+
 TEST(Picture, EveryTrialIsMarkedInBothFrames) {
     SimulatedDevice device([](double pps, unsigned) { return std::min(pps, 2'912'345.0); });
     const auto drawn = draw(device);
@@ -104,6 +112,19 @@ TEST(Picture, TheGeneratorsEndIsSaidAndCrossed) {
     const auto drawn = draw(device);
     EXPECT_THAT(drawn.svg, HasSubstr("no loss: at least 5.0"));
     EXPECT_THAT(drawn.svg, HasSubstr("where the generator ends"));
+    const auto top_of_carried = drawn.svg.find("came through whole");
+    const auto discs = values(drawn.svg.substr(0, top_of_carried), "cy=\"");
+    const auto none = drawn.svg.rfind("y=\"", drawn.svg.find(">none<"));
+    EXPECT_EQ(discs.back(), std::stod(drawn.svg.substr(none + 3)) - 4) << "beside that word";
+    const auto carried = drawn.svg.substr(top_of_carried);
+    std::set<double> heights;
+    for (auto at = carried.find("<path d=\"M"); at != std::string::npos;
+         at = carried.find("<path d=\"M", at + 1)) {
+        const auto path = carried.substr(at, carried.find('\n', at) - at);
+        if (path.find("stroke-width=\"1.5\"") != std::string::npos)
+            heights.insert(std::stod(path.substr(path.find(' ', 10))));
+    }
+    EXPECT_EQ(heights.size(), 2u) << "the two strokes of crosses, all at what the generator gave";
 }
 
 TEST(Picture, WhereThereIsNoRateThereIsStillAPicture) {

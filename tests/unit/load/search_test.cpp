@@ -79,6 +79,24 @@ TEST(Search, GoalsKeepTheirOrderAndTheirOwnLength) {
     expect_interval(outcome.found.at(1), 4e6);
 }
 
+TEST(Search, ATrialOfOneGoalIsNotPassedOffAsAnothers) {
+    SimulatedDevice device(sharp(4e6));
+    const auto outcome =
+        run(settings({{.final_seconds = 60}, {.final_seconds = 1, .final_trials = 5}}), device);
+    EXPECT_EQ(outcome.found.at(0).lower_pps, outcome.found.at(1).lower_pps);
+    for (const auto& found : outcome.found) expect_interval(found, 4e6);
+}
+
+TEST(Search, RatesAreWholePacketsHoweverFew) {
+    SimulatedDevice device(sharp(57));
+    auto wanted = settings();
+    wanted.lowest_pps = 1;
+    wanted.highest_pps = 200;
+    const auto outcome = run(wanted, device);
+    EXPECT_EQ(outcome.found.at(0).lower_pps, 57);
+    EXPECT_EQ(outcome.found.at(0).upper_pps, 58);
+}
+
 // Each second's capacity is up to 1 % lower: the longer a trial, the worse its worst second.
 TEST(Search, ANoisyEdgeIsWhereFullTrialsPutIt) {
     for (const unsigned seed : {1u, 2u, 3u, 4u, 5u}) {
@@ -146,6 +164,19 @@ TEST(Search, AnUpperBoundThatDoesNotHoldAtFullLengthIsGivenUp) {
     EXPECT_GT(found.lower_pps, 3e6 * 0.995);
     EXPECT_LT(found.upper_pps, 3e6 * 1.011);
     EXPECT_LE(outcome.full_trials(), 24u);
+    EXPECT_LE(device.trials(), 60u) << "steps grow on the way up";
+}
+
+// It throttles when the first goal has been found, which thereby does not hold any more.
+TEST(Search, ADeviceThatBecomesSlowerIsSearchedAgainForEveryGoal) {
+    unsigned full_trials = 0;
+    SimulatedDevice device([&](double pps, unsigned second) {
+        if (second == 59) ++full_trials;
+        return std::min(pps, full_trials < 3 ? 3e6 : 1e6);
+    });
+    const auto outcome = run(settings({{.loss_ratio = kPdr}, {}}), device);
+    expect_interval(outcome.found.at(0), 1e6 / (1 - kPdr));
+    expect_interval(outcome.found.at(1), 1e6);
 }
 
 TEST(Search, ADeviceThatCollapsesUnderOverloadIsFoundAllTheSame) {
@@ -180,6 +211,7 @@ TEST(Search, ADeviceThatAlwaysLosesHasNoRate) {
             EXPECT_FALSE(found.at_lower);
         }
         EXPECT_EQ(outcome.full_trials(), 1u);
+        EXPECT_TRUE(share > 0 || outcome.notes.size() == 4) << "nothing came through, so no steps";
     }
 }
 

@@ -24,15 +24,15 @@ def forward(size_bytes, receivers, group, aes=128, **more):
             "limit_cycles_per_packet": 100 * ratio, "ratio_to_limit": ratio, "peer": None, **MACHINE, **more}
 
 
-def peer(name, size_bytes, receivers, mpps_out):
+def peer(name, size_bytes, receivers, mpps_out, keys=1000):
     return {**forward(size_bytes, receivers, 8), "bench": "peer", "peer": name, "mpps_out": mpps_out,
-            "ratio_to_limit": None}
+            "keys": keys, "ratio_to_limit": None}
 
 
 ALL_FORWARD = [forward(size, count, group, aes) for size in (100, 500, 1200) for count in COUNTS for group in (1, 8)
                for aes in (128, 256)]
 PEERS = [peer(name, size, count, rate) for size in (100, 1200) for count in (1, 10, 50)
-         for name, rate in (("libsrtp2-nss", 0.2), ("socket-sfu-libsrtp2-openssl-gso", 1.5), ("socket-sfu", 0.7))]
+         for name, rate in (("libsrtp2-nss", 0.2), ("socket-sfu-openssl-evp-gso", 1.5), ("socket-sfu", 0.7))]
 
 
 class Picture:
@@ -112,6 +112,13 @@ class Ratios(Drawing):
         self.plot([forward(1200, 10, 8, ratio_to_limit=0.5), forward(1200, 1, 8)])
         self.assertEqual(self.picture("bench-forward.svg").curves[-1][1], several)
 
+    def test_few_keys_do_not_flatter(self):
+        cold = [forward(1200, 1, 8, keys=10000), forward(1200, 10, 8, keys=10000)]
+        self.plot(cold)
+        alone = self.picture("bench-forward.svg").curves
+        self.plot([forward(1200, 10, 8, keys=10, ratio_to_limit=0.9), *cold])
+        self.assertEqual(self.picture("bench-forward.svg").curves, alone)
+
     def test_other_benchmarks_and_more_workers_are_left_out(self):
         self.plot([forward(1200, 1, 8), forward(1200, 10, 8), forward(1200, 10, 8, workers=2, ratio_to_limit=0.9),
                    {"bench": "kmf_handshakes", "dialect": "dtls-v1"}])
@@ -138,12 +145,22 @@ class Peers(Drawing):
     def test_every_peer_and_ours_have_a_bar_with_its_figure(self):
         self.plot(ALL_FORWARD + PEERS)
         picture = self.picture("bench-peers.svg")
-        self.assertEqual(picture.words.count("socket-sfu-libsrtp2-openssl-gso"), 6)
-        self.assertEqual(picture.words.count("mdd, 8 of a sender at a time"), 6)
+        self.assertEqual(picture.words.count("socket-sfu-openssl-evp-gso, 1000 keys"), 6)
+        self.assertEqual(picture.words.count("mdd, G = 8, 10000 keys"), 6)
         self.assertEqual(picture.words.count("0.2"), 6)
         self.assertIn("100 bytes, 1 receiver", picture.words)
         self.assertIn("1200 bytes, 50 receivers", picture.words)
         self.assertFalse(any("500 bytes" in words for words in picture.words), "no peer has that size")
+
+    def test_few_keys_and_many_are_different_bars(self):
+        self.plot([forward(1200, 10, 8), peer("libsrtp2", 1200, 10, 0.25), peer("libsrtp2", 1200, 10, 0.75, keys=1)])
+        words = self.picture("bench-peers.svg").words
+        for expected in ("libsrtp2, 1000 keys", "0.25", "libsrtp2, 1 key", "0.75"):
+            self.assertIn(expected, words)
+
+    def test_a_peer_alone_is_no_comparison(self):
+        self.plot([forward(1200, 10, 8), peer("libsrtp2", 1200, 10, 0.3), peer("libsrtp2", 1200, 50, 0.4)])
+        self.assertNotIn("1200 bytes, 50 receivers", self.picture("bench-peers.svg").words)
 
     def test_ten_times_the_rate_is_a_decade_longer(self):
         self.plot([forward(1200, 10, 8, mpps_out=10.0), peer("slow", 1200, 10, 1.0)])
