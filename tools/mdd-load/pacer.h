@@ -37,6 +37,13 @@ class Pacer {
         return &event;
     }
 
+    // The event so many behind the next one, for those who want to look at it early.
+    const Event& ahead(std::size_t count) const {
+        auto position = position_ + count;
+        while (position >= events_.size()) position -= events_.size();
+        return events_[position];
+    }
+
     std::uint64_t given() const { return given_; }
     // How much longer the schedule has become because nobody came for what was due.
     Tsc slipped() const { return slipped_; }

@@ -177,11 +177,25 @@ unsigned PollLoop::send_due(Tsc now) {
     while (count < due.size()) {
         const auto* event = pacer_->next(now);
         if (event == nullptr) break;
+        look_ahead();
         const auto stream = speakers_.stream_in(event->slot, event->kind);
         if (stream && world_.is_present(world_.stream(*stream).sender))
             due[count++] = {*stream, event->ends_frame};
     }
     return count == 0 ? 0 : send(std::span(due).first(count));
+}
+
+// The order is known long before the time is there. Packets are often due one by one, so looking
+// ahead within a burst would be too late.
+void PollLoop::look_ahead() const {
+    constexpr std::size_t kKeys = 6, kEndpoint = 12, kStream = 18;
+    const auto stream_at = [this](std::size_t ahead) {
+        const auto& event = pacer_->ahead(ahead);
+        return speakers_.stream_in(event.slot, event.kind);
+    };
+    if (const auto stream = stream_at(kKeys)) sender_.prefetch_keys(*stream);
+    if (const auto stream = stream_at(kEndpoint)) sender_.prefetch_endpoint(*stream);
+    if (const auto stream = stream_at(kStream)) sender_.prefetch_stream(*stream);
 }
 
 bool PollLoop::send_one(StreamIndex stream) {
@@ -192,7 +206,6 @@ bool PollLoop::send_one(StreamIndex stream) {
 
 // Returns how many the port took.
 unsigned PollLoop::send(std::span<const Due> due) {
-    constexpr std::size_t kAhead = 4;
     const auto count = static_cast<unsigned>(due.size());
     sent_.due += count;
     for (const auto& one : due) {
@@ -205,9 +218,7 @@ unsigned PollLoop::send(std::span<const Due> due) {
         return 0;
     }
     std::array<std::uint32_t, kBurst> places;
-    for (std::size_t i = 0; i < std::min(kAhead, due.size()); ++i) sender_.prefetch(due[i].stream);
     for (std::size_t i = 0; i < count; ++i) {
-        if (i + kAhead < count) sender_.prefetch(due[i + kAhead].stream);
         const auto bytes = StreamSender::frame_bytes(world_.stream(due[i].stream));
         auto* frame = rte_pktmbuf_append(packets[i], static_cast<std::uint16_t>(bytes));
         places[i] = sender_

@@ -79,6 +79,7 @@ class PollLoop {
               Tsc now);
     void answer_arp(srtp::Bytes payload);
     unsigned send_due(Tsc now);
+    void look_ahead() const;
     unsigned send(std::span<const Due> due);
     bool send_frame(srtp::Bytes frame);
     void chores(Tsc now);

@@ -76,10 +76,23 @@ StreamSender::Written StreamSender::write_packet(StreamIndex index, bool ends_fr
     return {bytes, place};
 }
 
-void StreamSender::prefetch(StreamIndex index) const {
+void StreamSender::prefetch_stream(StreamIndex index) const {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&world_.stream(index));
+    __builtin_prefetch(bytes);
+    __builtin_prefetch(bytes + sizeof(Stream) - 1);
+}
+
+void StreamSender::prefetch_endpoint(StreamIndex index) const {
+    const auto sender = world_.stream(index).sender;
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&world_.endpoint(sender));
+    __builtin_prefetch(bytes);
+    __builtin_prefetch(bytes + sizeof(Endpoint) - 1);
+    __builtin_prefetch(&world_.headers_of(sender));
+}
+
+void StreamSender::prefetch_keys(StreamIndex index) const {
     const auto& stream = world_.stream(index);
     const auto& endpoint = world_.endpoint(stream.sender);
-    __builtin_prefetch(&world_.headers_of(stream.sender));
     for (const auto* key : {stream.inner.get(), endpoint.send ? &endpoint.send->rtp : nullptr}) {
         const auto* bytes = reinterpret_cast<const std::uint8_t*>(key);
         for (std::size_t line = 0; key != nullptr && line < sizeof *key; line += 64)

@@ -37,8 +37,11 @@ class StreamSender {
     // kReportFrameBytes. Returns the frame's bytes.
     std::size_t write_report(EndpointIndex endpoint, Tsc now, std::uint8_t* frame);
 
-    // Reads memory ahead of write_packet().
-    void prefetch(StreamIndex stream) const;
+    // Brings into the cache what write_packet() will need, in three steps, each of which needs what
+    // the step before has brought: the stream, its endpoint, their keys.
+    void prefetch_stream(StreamIndex stream) const;
+    void prefetch_endpoint(StreamIndex stream) const;
+    void prefetch_keys(StreamIndex stream) const;
 
   private:
     void seal_inner(Stream& stream, StreamIndex index, srtp::Bytes header, std::uint8_t* sealed);
