@@ -62,15 +62,18 @@ class LoadTest(unittest.TestCase):
         return [os.path.join(BUILD, "tools", "mdd-load", "mdd-load"), command, "--bed", self.path("bed.toml"),
                 "--scenario", self.path("scenario.toml"), *arguments]
 
-    def make_files(self, scenario, device=f"net_memif0,role=server,socket-abstract=no,socket={SOCKET}", mac=""):
+    def make_files(self, scenario, device=f"net_memif0,role=server,socket-abstract=no,socket={SOCKET}", mac="",
+                   workers=1):
         cores = sorted(os.sched_getaffinity(0))
-        worker = cores[-1]
+        # The last ones, since control has the first.
+        worked = [cores[-1 - number % len(cores)] for number in range(workers)]
         self.write("scenario.toml", scenario)
         self.write("bed.toml", f"""[cpu]
 control = [{cores[0]}]
 poll = {cores[0]}
 [port]
 device = "net_memif0,role=client,socket-abstract=no,socket={SOCKET}"
+queues = {workers}
 [endpoints]
 first = "10.9.1.1/16"
 ports_per_address = 7
@@ -92,8 +95,8 @@ fingerprint_sha256 = "{self.pki.fingerprint('kmf-endpoints')}"
 hugepages_mib = [0]
 [cpu]
 control = [{cores[0]}]
-workers = [{worker}]
-allow_shared = {json.dumps(worker == cores[0])}
+workers = {worked}
+allow_shared = {json.dumps(cores[0] in worked)}
 idle = "adaptive"
 [pool]
 mbufs_per_numa = 16383
@@ -213,6 +216,24 @@ class LoadOverDtls(LoadTest):
         self.assert_whole(row, "audio", "rtcp")
         self.assertGreaterEqual(totals["rekeys"], 20)
 
+
+    def test_two_workers_with_a_queue_each_forward_to_each_other(self):
+        self.make_files(STEADY, workers=2)
+        self.start_mdd()
+        row = self.run_load("--times", "1", "--seconds", "3")
+        self.end_mdd()
+        self.assert_whole(row, "audio", "rtcp")
+
+    def test_media_comes_back_whole_beside_damaged_packets_and_strangers(self):
+        self.make_files(STEADY + "[hostile]\nbad_tags_percent = 100\nstrangers_percent = 50\n")
+        self.start_mdd()
+        row = self.run_load("--times", "1", "--seconds", "3")
+        totals = self.end_mdd()
+        self.assert_whole(row, "audio", "rtcp")
+        sent = row["kinds"]["audio"]["sent"]
+        self.assertAlmostEqual(row["junk_pps"] * row["seconds"], 1.5 * sent, delta=2)
+        self.assertEqual(totals["drops"]["auth_fail"], sent)
+        self.assertEqual(totals["drops"]["unknown_source"], sent // 2)
 
     def test_a_search_that_meets_its_highest_rate_says_so_in_rows_and_in_a_picture(self):
         self.make_files(STEADY)

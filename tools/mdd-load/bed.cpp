@@ -60,6 +60,10 @@ Schema<PortSection> port_rows() {
     rows.key("device", &PortSection::device, text(), required, Reload::start,
              "PCI address (\"0000:8a:00.0\") or DPDK virtual device with its arguments "
              "(\"net_memif0,role=client,socket=/run/mdd/load.sock,socket-abstract=no\").");
+    rows.key("queues", &PortSection::queues, integer<std::uint16_t>(1, 64, "queues"),
+             std::uint16_t{1}, Reload::start,
+             "In each direction; endpoints are spread over them. Where mdd's port cannot spread "
+             "flows itself, as a memif, it needs as many as mdd has workers.");
     rows.key("rx_desc", &PortSection::rx_desc, integer<std::uint16_t>(64, 32768, "descriptors"),
              std::uint16_t{4096}, Reload::start, "Length of the receive queue.");
     rows.key("tx_desc", &PortSection::tx_desc, integer<std::uint16_t>(64, 32768, "descriptors"),

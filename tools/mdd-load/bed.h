@@ -28,6 +28,7 @@ struct CpuSection {
 
 struct PortSection {
     std::string device;
+    std::uint16_t queues = 0;  // in each direction
     std::uint16_t rx_desc = 0;
     std::uint16_t tx_desc = 0;
     std::uint16_t mtu = 0;

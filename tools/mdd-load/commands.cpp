@@ -147,6 +147,8 @@ std::string notes_text(const TrialNotes& notes, const Scenario& scenario) {
             "gap        for {:.1f} ms nobody looked at the receive queue; what it could not hold "
             "counts as lost\n",
             notes.longest_gap_seconds * 1000);
+    if (notes.junk_pps > 0)
+        text += fmt::format("junk       {:.0f} hostile packets/s besides\n", notes.junk_pps);
     if (scenario.greedy.conferences > 0)
         text +=
             fmt::format("fairness   {:.4f} among the other conferences (Jain)\n", notes.fairness);
@@ -169,6 +171,7 @@ int run_command(const Options& options, const Scenario& scenario, const Bed& bed
     if (json) {
         auto row = run_row(row_settings(options, scenario, call.rig().plan()), pps, result);
         row["fairness"] = notes.fairness;
+        row["junk_pps"] = notes.junk_pps;
         row["longest_gap_ms"] = notes.longest_gap_seconds * 1000;
         write_rows(*json, {row});
     }

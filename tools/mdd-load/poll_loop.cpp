@@ -42,16 +42,16 @@ PollLoop::PollLoop(World& world, const Bed& bed, const Schedule& schedule, Port&
     : world_(world),
       schedule_(schedule),
       port_(port),
-      pool_(pool),
       asked_ip_(first_hop(bed)),
       given_next_hop_(bed.mdd.mac),
       ticks_per_second_(rte_get_tsc_hz()),
       journal_(world.plan().streams(), longest_inner_bytes(world.scenario())),
-      sender_(world, journal_),
+      transmitter_(world, journal_, port, pool),
       verifier_(world, journal_, TscScale(ticks_per_second_)),
       joins_(
-          world, ticks_per_second_, [this](srtp::Bytes frame) { return send_frame(frame); },
-          std::move(put_out), real),
+          world, ticks_per_second_,
+          [this](srtp::Bytes frame) { return transmitter_.send_frame(frame); }, std::move(put_out),
+          real),
       speakers_(world.scenario(), world.plan(), ticks_per_second_),
       next_hop_(given_next_hop_) {}
 
@@ -62,7 +62,7 @@ Tsc PollLoop::now() {
 void PollLoop::ask_for_next_hop(net::Be32 asker) {
     std::array<std::uint8_t, net::kArpFrameBytes> frame;
     net::write_arp_request(frame.data(), port_.mac(), asker, asked_ip_);
-    send_frame(frame);
+    transmitter_.send_frame(frame);
 }
 
 void PollLoop::use_next_hop() {
@@ -83,7 +83,7 @@ void PollLoop::report(bool on) {
 }
 
 void PollLoop::reset_counts(Tsc since) {
-    sent_ = {};
+    transmitter_.reset_counts();
     core_time_ = {};
     round_began_ = now();
     verifier_.reset(since);
@@ -116,10 +116,16 @@ void PollLoop::chores(Tsc now) {
 // --- What comes in
 
 unsigned PollLoop::receive() {
+    unsigned total = 0;
+    for (std::uint16_t queue = 0; queue < port_.rx_queues(); ++queue) total += receive_from(queue);
+    return total;
+}
+
+unsigned PollLoop::receive_from(std::uint16_t queue) {
     std::array<rte_mbuf*, kBurst> packets;
     unsigned total = 0;
     for (unsigned burst = 0; burst < kBurstsPerRound; ++burst) {
-        const unsigned count = port_.rx_burst(0, packets.data(), kBurst);
+        const unsigned count = port_.rx_burst(queue, packets.data(), kBurst);
         if (count == 0) break;
         sort(packets.data(), count, now());
         rte_pktmbuf_free_bulk(packets.data(), count);
@@ -162,14 +168,10 @@ void PollLoop::answer_arp(srtp::Bytes payload) {
         return;
     std::array<std::uint8_t, net::kArpFrameBytes> reply;
     net::write_arp_reply(reply.data(), *arp, port_.mac(), arp->target_ip);
-    send_frame(reply);
+    transmitter_.send_frame(reply);
 }
 
 // --- What goes out
-
-KindCount& PollLoop::count_of(StreamIndex stream) {
-    return world_.stream(stream).kind == MediaKind::audio ? sent_.audio : sent_.video;
-}
 
 unsigned PollLoop::send_due(Tsc now) {
     std::array<Due, kBurst> due;
@@ -182,7 +184,7 @@ unsigned PollLoop::send_due(Tsc now) {
         if (stream && world_.is_present(world_.stream(*stream).sender))
             due[count++] = {*stream, event->ends_frame};
     }
-    return count == 0 ? 0 : send(std::span(due).first(count));
+    return count == 0 ? 0 : transmitter_.send(std::span(due).first(count));
 }
 
 // The order is known long before the time is there. Packets are often due one by one, so looking
@@ -193,75 +195,25 @@ void PollLoop::look_ahead() const {
         const auto& event = pacer_->ahead(ahead);
         return speakers_.stream_in(event.slot, event.kind);
     };
-    if (const auto stream = stream_at(kKeys)) sender_.prefetch_keys(*stream);
-    if (const auto stream = stream_at(kEndpoint)) sender_.prefetch_endpoint(*stream);
-    if (const auto stream = stream_at(kStream)) sender_.prefetch_stream(*stream);
+    const auto& sender = transmitter_.sender();
+    if (const auto stream = stream_at(kKeys)) sender.prefetch_keys(*stream);
+    if (const auto stream = stream_at(kEndpoint)) sender.prefetch_endpoint(*stream);
+    if (const auto stream = stream_at(kStream)) sender.prefetch_stream(*stream);
 }
 
 bool PollLoop::send_one(StreamIndex stream) {
     if (!world_.is_present(world_.stream(stream).sender)) return false;
     const Due due{stream, true};
-    return send({&due, 1}) == 1;
-}
-
-// Returns how many the port took.
-unsigned PollLoop::send(std::span<const Due> due) {
-    const auto count = static_cast<unsigned>(due.size());
-    sent_.due += count;
-    for (const auto& one : due) {
-        const auto& sender = world_.stream(one.stream).sender;
-        count_of(one.stream).expected += world_.present(world_.plan().conference_of(sender)) - 1;
-    }
-    std::array<rte_mbuf*, kBurst> packets;
-    if (rte_pktmbuf_alloc_bulk(pool_, packets.data(), count) != 0) {
-        sent_.refused += count;
-        return 0;
-    }
-    std::array<std::uint32_t, kBurst> places;
-    for (std::size_t i = 0; i < count; ++i) {
-        const auto bytes = StreamSender::frame_bytes(world_.stream(due[i].stream));
-        auto* frame = rte_pktmbuf_append(packets[i], static_cast<std::uint16_t>(bytes));
-        places[i] = sender_
-                        .write_packet(due[i].stream, due[i].ends_frame,
-                                      reinterpret_cast<std::uint8_t*>(frame))
-                        .place;
-    }
-    const auto at = now();
-    for (unsigned i = 0; i < count; ++i) journal_.went_out(places[i], at);
-    const unsigned taken = port_.tx_burst(0, packets.data(), static_cast<std::uint16_t>(count));
-    for (unsigned i = 0; i < taken; ++i) ++count_of(due[i].stream).sent;
-    if (taken < count) {
-        sent_.refused += count - taken;
-        for (unsigned i = taken; i < count; ++i) journal_.went_out(places[i], 0);
-        rte_pktmbuf_free_bulk(packets.data() + taken, count - taken);
-    }
-    return taken;
-}
-
-bool PollLoop::send_frame(srtp::Bytes frame) {
-    auto* packet = rte_pktmbuf_alloc(pool_);
-    if (packet == nullptr) return false;
-    auto* at = rte_pktmbuf_append(packet, static_cast<std::uint16_t>(frame.size()));
-    std::memcpy(at, frame.data(), frame.size());
-    if (port_.tx_burst(0, &packet, 1) == 1) return true;
-    rte_pktmbuf_free(packet);
-    return false;
+    return transmitter_.send({&due, 1}) == 1;
 }
 
 void PollLoop::send_reports(Tsc now) {
     constexpr unsigned kMostAtOnce = 8;
-    std::array<std::uint8_t, kReportFrameBytes> frame;
     for (unsigned i = 0; i < kMostAtOnce && now >= next_report_; ++i) {
         next_report_ += report_interval_;
         const auto reporter = next_reporter_;
         next_reporter_ = (next_reporter_ + 1) % world_.plan().endpoints();
-        if (!world_.is_present(reporter)) continue;
-        const auto bytes = sender_.write_report(reporter, PollLoop::now(), frame.data());
-        sent_.rtcp.expected += world_.present(world_.plan().conference_of(reporter)) - 1;
-        if (send_frame(srtp::Bytes(frame).first(bytes)))
-            ++sent_.rtcp.sent;
-        else
-            ++sent_.refused;
+        if (world_.is_present(reporter)) transmitter_.send_report(reporter, PollLoop::now());
     }
 }
 

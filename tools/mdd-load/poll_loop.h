@@ -11,17 +11,10 @@
 #include "dataplane/port.h"
 #include "tools/mdd-load/joins.h"
 #include "tools/mdd-load/pacer.h"
-#include "tools/mdd-load/stream_sender.h"
+#include "tools/mdd-load/transmitter.h"
 #include "tools/mdd-load/verifier.h"
 
 namespace mdd::load {
-
-// What was due and what the port took, since the last reset.
-struct SendCounts {
-    KindCount audio, video, rtcp;  // `sent` and `expected` only
-    std::uint64_t due = 0;         // media packets
-    std::uint64_t refused = 0;     // of all kinds
-};
 
 // How the core's time went, since the last reset.
 struct CoreTime {
@@ -57,51 +50,43 @@ class PollLoop {
     // One packet of a stream, out of turn and counted like others. False: its sender is not there,
     // or the port is full.
     bool send_one(StreamIndex stream);
-    // Whether reports go out.
+    // Whether reports go out, and the scenario's junk.
     void report(bool on);
+    void set_hostile(bool on) { transmitter_.set_hostile(on); }
 
     // Returns whether there was anything to do.
     bool round();
 
     void reset_counts(Tsc since);
-    const SendCounts& sent() const { return sent_; }
+    const SendCounts& sent() const { return transmitter_.counts(); }
     const CoreTime& core_time() const { return core_time_; }
 
   private:
-    struct Due {
-        StreamIndex stream;
-        bool ends_frame;
-    };
-
     unsigned receive();
+    unsigned receive_from(std::uint16_t queue);
     void sort(rte_mbuf** packets, unsigned count, Tsc now);
     void take(rte_mbuf* packet, std::array<Arrival, kBurst>& media, std::size_t& media_count,
               Tsc now);
     void answer_arp(srtp::Bytes payload);
     unsigned send_due(Tsc now);
     void look_ahead() const;
-    unsigned send(std::span<const Due> due);
-    bool send_frame(srtp::Bytes frame);
     void chores(Tsc now);
     void send_reports(Tsc now);
-    KindCount& count_of(StreamIndex stream);
 
     World& world_;
     const Schedule& schedule_;
     Port& port_;
-    rte_mempool* const pool_;
     const net::Be32 asked_ip_;
     const std::optional<net::MacAddress> given_next_hop_;
     const std::uint64_t ticks_per_second_;
     Journal journal_;
-    StreamSender sender_;
+    Transmitter transmitter_;
     Verifier verifier_;
     Joins joins_;
     Speakers speakers_;
     std::optional<net::MacAddress> next_hop_;
     bool has_link_ = false;
     std::optional<Pacer> pacer_;
-    SendCounts sent_;
     CoreTime core_time_;
     Tsc round_began_ = 0;
     Tsc next_chores_ = 0;

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kWatchInterval{50};
 constexpr unsigned kSpareBuffers = 4096;
 
 unsigned buffers_for(const PortSection& port) {
-    return static_cast<unsigned>(port.rx_desc) + port.tx_desc + kSpareBuffers - 1;
+    return port.queues * (static_cast<unsigned>(port.rx_desc) + port.tx_desc) + kSpareBuffers - 1;
 }
 
 EalConfig eal_config(const Bed& bed) {
@@ -38,8 +38,8 @@ EalConfig eal_config(const Bed& bed) {
 PortConfig port_config(const PortSection& port) {
     return {.name = "load",
             .device = port.device,
-            .rx_queues = 1,
-            .tx_queues = 1,
+            .rx_queues = port.queues,
+            .tx_queues = port.queues,
             .rx_desc = port.rx_desc,
             .tx_desc = port.tx_desc,
             .mtu = port.mtu,
@@ -47,7 +47,8 @@ PortConfig port_config(const PortSection& port) {
 }
 
 Port open_port(const Bed& bed, rte_mempool* pool) {
-    return Port::open(port_config(bed.port), {&pool, 1});
+    const std::vector<rte_mempool*> pools(bed.port.queues, pool);
+    return Port::open(port_config(bed.port), pools);
 }
 
 }  // namespace

@@ -138,6 +138,17 @@ Schema<GreedySection> greedy_rows() {
     return rows;
 }
 
+Schema<HostileSection> hostile_rows() {
+    Schema<HostileSection> rows;
+    rows.key("bad_tags_percent", &HostileSection::bad_tags_percent,
+             integer<std::uint32_t>(0, 1000, "percent"), 0u, Reload::start,
+             "So many packets with a damaged tag for 100 of media, from the senders' addresses.");
+    rows.key("strangers_percent", &HostileSection::strangers_percent,
+             integer<std::uint32_t>(0, 1000, "percent"), 0u, Reload::start,
+             "So many packets from an address that is nobody's for 100 of media.");
+    return rows;
+}
+
 Schema<Scenario> scenario_rows() {
     Schema<Scenario> root;
     root.key("seed", &Scenario::seed, integer_in(0, INT64_MAX), std::uint64_t{1}, Reload::start,
@@ -151,6 +162,7 @@ Schema<Scenario> scenario_rows() {
     root.table("churn", &Scenario::churn, churn_rows(), "Endpoints that leave and come back.");
     root.table("storm", &Scenario::storm, storm_rows(), "Handshakes beside the media.");
     root.table("greedy", &Scenario::greedy, greedy_rows(), "Conferences out of proportion.");
+    root.table("hostile", &Scenario::hostile, hostile_rows(), "What mdd has to drop.");
     return root;
 }
 

@@ -75,6 +75,12 @@ struct GreedySection {
     std::uint32_t times = 0;
 };
 
+// Packets beside the media that mdd has to drop, in percent of the media packets.
+struct HostileSection {
+    std::uint32_t bad_tags_percent = 0;   // copies of media packets, with a damaged tag
+    std::uint32_t strangers_percent = 0;  // copies from an address that is nobody's
+};
+
 struct Scenario {
     std::uint64_t seed = 0;
     ConferencesSection conferences;
@@ -86,6 +92,7 @@ struct Scenario {
     ChurnSection churn;
     StormSection storm;
     GreedySection greedy;
+    HostileSection hostile;
 };
 
 // The table behind a scenario file.

@@ -161,6 +161,7 @@ TrialResult run_trial(PollLoop& loop, Gauges& gauges, double packets_per_second,
     loop.reset_counts(PollLoop::now());
     loop.joins().begin_unrest(PollLoop::now());
     loop.report(true);
+    loop.set_hostile(true);
     const Clock trial(loop);
     loop.start_sending(packets_per_second, PollLoop::now());
     for (double spent = 0; spent < seconds && !gauges.stop; spent = trial.seconds()) {
@@ -175,6 +176,7 @@ TrialResult run_trial(PollLoop& loop, Gauges& gauges, double packets_per_second,
     const auto core_time = loop.core_time();
     loop.stop_sending();
     loop.report(false);
+    loop.set_hostile(false);
     loop.joins().end_unrest();
     const auto& sent = loop.sent();
     const auto is_missing = [](const KindCount& out, const KindCount& back) {
@@ -205,6 +207,7 @@ TrialResult run_trial(PollLoop& loop, Gauges& gauges, double packets_per_second,
     result.latency = tally.latency;
     notes.longest_gap_seconds = static_cast<double>(core_time.longest_gap) / ticks;
     result.generator_limited = notes.slipped_seconds > kMostSlipped * result.seconds;
+    notes.junk_pps = static_cast<double>(sent.junk) / result.seconds;
     const auto greedy = loop.world().scenario().greedy.conferences;
     notes.fairness = fairness(std::span(tally.by_conference).subspan(greedy));
     return result;
