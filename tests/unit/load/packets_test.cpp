@@ -162,7 +162,7 @@ TEST_F(Packets, AnotherReceiversPacketIsABadTag) {
     EXPECT_EQ(lab.count().bad_tag, 1u);
 }
 
-TEST_F(Packets, OtherInnerBytesUnderAGoodTagAreABadInner) {
+TEST_F(Packets, OtherBytesUnderAGoodTagAreABadInner) {
     Lab lab;
     const auto damage = [](Packet& plain) { plain[100] ^= 1; };
     lab.receive(*lab.relay->forward(lab.send(10), Change{.damage = damage}), 20);
@@ -170,6 +170,13 @@ TEST_F(Packets, OtherInnerBytesUnderAGoodTagAreABadInner) {
     const auto shorter = [](Packet& plain) { plain.erase(plain.begin() + 20); };
     lab.receive(*lab.relay->forward(lab.send(10), Change{.damage = shorter}), 20);
     EXPECT_EQ(lab.count().bad_inner, 2u);
+    // Headers that a media distributor may not change.
+    const auto other_time = [](Packet& plain) { plain[5] ^= 1; };
+    lab.receive(*lab.relay->forward(lab.send(10), Change{.damage = other_time}), 20);
+    EXPECT_EQ(lab.count().bad_inner, 3u);
+    const auto other_type = [](Packet& plain) { plain[1] ^= 1; };
+    lab.receive(*lab.relay->forward(lab.send(10), Change{.damage = other_type}), 20);
+    EXPECT_EQ(lab.count().bad_inner, 4u);
     EXPECT_EQ(lab.count().received, 0u);
 }
 
