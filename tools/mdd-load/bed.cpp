@@ -139,6 +139,15 @@ Schema<HandshakeSection> handshake_rows() {
     return rows;
 }
 
+Schema<VerifySection> verify_rows() {
+    Schema<VerifySection> rows;
+    rows.key("every", &VerifySection::every, integer<std::uint32_t>(1, 1000, "packets"), 1u,
+             Reload::start,
+             "Open and compare one packet of so many. Of the others only the header is looked at: "
+             "receiver, stream, sequence, time stamp and length.");
+    return rows;
+}
+
 Schema<Bed> bed_rows() {
     Schema<Bed> root;
     root.table("eal", &Bed::eal, eal_rows(), "DPDK's start.");
@@ -149,6 +158,8 @@ Schema<Bed> bed_rows() {
     root.table("kmf", &Bed::kmf, kmf_rows(), "The KMF that mdd-load is.");
     root.table("handshake", &Bed::handshake, handshake_rows(),
                "For --real-handshake: endpoints of a KMF that is not mdd-load.");
+    root.table("verify", &Bed::verify, verify_rows(),
+               "What is looked at; for machines on which the generator would be the limit.");
     return root;
 }
 

@@ -60,6 +60,11 @@ struct HandshakeSection {
     std::filesystem::path certificates;         // the endpoints' own, a folder
 };
 
+// How closely what comes back is looked at, where the generator would be the limit.
+struct VerifySection {
+    std::uint32_t every = 0;
+};
+
 struct Bed {
     EalSection eal;
     CpuSection cpu;
@@ -68,6 +73,7 @@ struct Bed {
     MddSection mdd;
     KmfSection kmf;
     HandshakeSection handshake;
+    VerifySection verify;
 };
 
 // The table behind a bed file.

@@ -147,6 +147,13 @@ std::string notes_text(const TrialNotes& notes, const Scenario& scenario) {
             "gap        for {:.1f} ms nobody looked at the receive queue; what it could not hold "
             "counts as lost\n",
             notes.longest_gap_seconds * 1000);
+    if (notes.backlog_share > 0.01)
+        text +=
+            fmt::format("backlog    {:.0f} % of the time more was waiting than we took at once\n",
+                        notes.backlog_share * 100);
+    if (notes.missed > 0)
+        text += fmt::format("missed     our port could not take {} packets that came to it\n",
+                            notes.missed);
     if (notes.junk_pps > 0)
         text += fmt::format("junk       {:.0f} hostile packets/s besides\n", notes.junk_pps);
     if (scenario.greedy.conferences > 0)
@@ -172,6 +179,8 @@ int run_command(const Options& options, const Scenario& scenario, const Bed& bed
         auto row = run_row(row_settings(options, scenario, call.rig().plan()), pps, result);
         row["fairness"] = notes.fairness;
         row["junk_pps"] = notes.junk_pps;
+        row["backlog_share"] = notes.backlog_share;
+        row["verify_every"] = bed.verify.every;
         row["longest_gap_ms"] = notes.longest_gap_seconds * 1000;
         write_rows(*json, {row});
     }

@@ -47,7 +47,7 @@ PollLoop::PollLoop(World& world, const Bed& bed, const Schedule& schedule, Port&
       ticks_per_second_(rte_get_tsc_hz()),
       journal_(world.plan().streams(), longest_inner_bytes(world.scenario())),
       transmitter_(world, journal_, port, pool),
-      verifier_(world, journal_, TscScale(ticks_per_second_)),
+      verifier_(world, journal_, TscScale(ticks_per_second_), bed.verify.every),
       joins_(
           world, ticks_per_second_,
           [this](srtp::Bytes frame) { return transmitter_.send_frame(frame); }, std::move(put_out),
@@ -89,8 +89,14 @@ void PollLoop::reset_counts(Tsc since) {
     verifier_.reset(since);
 }
 
+std::uint64_t PollLoop::missed() const {
+    const auto counters = port_.counters();
+    return counters.rx_missed + counters.rx_nombuf;
+}
+
 bool PollLoop::round() {
     const auto began = now();
+    is_behind_ = false;
     core_time_.longest_gap = std::max(core_time_.longest_gap, began - round_began_);
     unsigned packets = receive();
     if (pacer_) packets += send_due(now());
@@ -102,6 +108,7 @@ bool PollLoop::round() {
     const auto spent = now() - began;
     core_time_.all += began - round_began_;
     if (packets != 0) core_time_.busy += spent;
+    if (is_behind_) core_time_.behind += spent;
     round_began_ = began;
     return packets != 0;
 }
@@ -131,6 +138,7 @@ unsigned PollLoop::receive_from(std::uint16_t queue) {
         rte_pktmbuf_free_bulk(packets.data(), count);
         total += count;
     }
+    if (total >= kBurstsPerRound * kBurst) is_behind_ = true;
     return total;
 }
 

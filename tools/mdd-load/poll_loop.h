@@ -19,6 +19,7 @@ namespace mdd::load {
 // How the core's time went, since the last reset.
 struct CoreTime {
     Tsc busy = 0, all = 0;
+    Tsc behind = 0;       // in rounds that left packets in a receive queue
     Tsc longest_gap = 0;  // between two looks at the receive queue
 };
 
@@ -60,6 +61,8 @@ class PollLoop {
     void reset_counts(Tsc since);
     const SendCounts& sent() const { return transmitter_.counts(); }
     const CoreTime& core_time() const { return core_time_; }
+    // Packets that came to our port and found no descriptor or buffer, since it was opened.
+    std::uint64_t missed() const;
 
   private:
     unsigned receive();
@@ -89,6 +92,7 @@ class PollLoop {
     std::optional<Pacer> pacer_;
     CoreTime core_time_;
     Tsc round_began_ = 0;
+    bool is_behind_ = false;  // this round
     Tsc next_chores_ = 0;
     Tsc report_interval_ = 0;  // between reports of two endpoints; 0: none
     Tsc next_report_ = kNever;

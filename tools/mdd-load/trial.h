@@ -38,6 +38,8 @@ void warm_up(PollLoop& loop, Gauges& gauges);
 struct TrialNotes {
     double slipped_seconds = 0;      // that the schedule was longer than it should be
     double longest_gap_seconds = 0;  // in which nobody looked at the receive queue
+    double backlog_share = 0;        // of the time in which more came than was taken at once
+    std::uint64_t missed = 0;        // that came to our port and that it could not take
     double junk_pps = 0;             // hostile packets that mdd got besides
     double fairness = 1;             // Jain's index over the conferences that are not greedy
 };

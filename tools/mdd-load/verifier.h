@@ -6,6 +6,7 @@
 #include <span>
 
 #include "dataplane/net/frame.h"
+#include "dataplane/srtp/rtp.h"
 #include "tools/mdd-load/journal.h"
 #include "tools/mdd-load/trial_result.h"
 #include "tools/mdd-load/world.h"
@@ -43,7 +44,9 @@ struct Arrival {
 // One thread, that of the world.
 class Verifier {
   public:
-    Verifier(World& world, const Journal& journal, TscScale scale);
+    // `every`: one packet of so many is opened; of the others the header has to be that of the
+    // packet that is expected there, or they are opened after all.
+    Verifier(World& world, const Journal& journal, TscScale scale, std::uint32_t every = 1);
 
     // RTP and RTCP datagrams that were received at `now`; at most kMost.
     static constexpr std::size_t kMost = 32;
@@ -74,6 +77,9 @@ class Verifier {
     bool prepare(const Arrival& arrival, Rtp& rtp);
     void look_ahead(const Rtp& rtp) const;
     void take_rtp(const Rtp& rtp, Tsc now);
+    const Sent* match_header(const Rtp& rtp, Leg& leg, const srtp::RtpView& view,
+                             std::size_t sealed_bytes) const;
+    void settle(const Rtp& rtp, Leg& leg, const Sent& sent, KindCount& count, Tsc now);
     void take_rtcp(const Arrival& arrival, Tsc now);
     std::size_t open_outer(const Endpoint& receiver, Leg& leg, srtp::Bytes packet,
                            srtp::Bytes header);
@@ -83,6 +89,9 @@ class Verifier {
     const Journal& journal_;
     const TscScale scale_;
     Tally tally_;
+    const std::uint32_t every_;
+    std::uint64_t opened_index_ = 0;  // of the packet in plain_, as mdd counts
+    std::uint32_t until_open_ = 0;    // packets that may go unopened
     Tsc since_ = 0;
     std::uint64_t legs_heard_ = 0;
     alignas(64) std::array<std::uint8_t, 2048> plain_{};

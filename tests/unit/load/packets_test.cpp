@@ -31,13 +31,13 @@ std::string text_for(const std::string& profile, const std::string& inner) {
 // Endpoints that are in the call, a sender, a verifier, and libsrtp2 in mdd's place.
 struct Lab {
     explicit Lab(const std::string& profile = "DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM",
-                 const std::string& inner = "sealed")
+                 const std::string& inner = "sealed", std::uint32_t every = 1)
         : scenario(test::scenario(text_for(profile, inner))),
           keys(KeySource::random(scenario.conferences.profile)),
           world(scenario, bed(), keys),
           journal(world.plan().streams(), kSize_bytes),
           sender(world, journal),
-          verifier(world, journal, TscScale(1'000'000'000)) {
+          verifier(world, journal, TscScale(1'000'000'000), every) {
         world.set_link(*net::parse_mac("02:00:00:00:00:01"), *net::parse_mac("02:00:00:00:00:02"));
         for (EndpointIndex i = 0; i < world.plan().endpoints(); ++i) {
             world.begin_handshake(i);
@@ -170,13 +170,17 @@ TEST_F(Packets, OtherBytesUnderAGoodTagAreABadInner) {
     const auto shorter = [](Packet& plain) { plain.erase(plain.begin() + 20); };
     lab.receive(*lab.relay->forward(lab.send(10), Change{.damage = shorter}), 20);
     EXPECT_EQ(lab.count().bad_inner, 2u);
+    auto other_tag = *lab.relay->open(lab.send(10));
+    other_tag.tag = {0xaa, 0x00, 0x04, 0x05};
+    lab.receive(lab.relay->seal(other_tag, {}), 20);
+    EXPECT_EQ(lab.count().bad_inner, 3u);
     // Headers that a media distributor may not change.
     const auto other_time = [](Packet& plain) { plain[5] ^= 1; };
     lab.receive(*lab.relay->forward(lab.send(10), Change{.damage = other_time}), 20);
-    EXPECT_EQ(lab.count().bad_inner, 3u);
+    EXPECT_EQ(lab.count().bad_inner, 4u);
     const auto other_type = [](Packet& plain) { plain[1] ^= 1; };
     lab.receive(*lab.relay->forward(lab.send(10), Change{.damage = other_type}), 20);
-    EXPECT_EQ(lab.count().bad_inner, 4u);
+    EXPECT_EQ(lab.count().bad_inner, 5u);
     EXPECT_EQ(lab.count().received, 0u);
 }
 
@@ -264,6 +268,29 @@ TEST_F(Packets, RepeatedInnerLayersAreToldApartTooAndHaveValidOuterOnes) {
     lab.receive(lab.relay->seal(*first, {}), 20);
     lab.receive(lab.relay->seal(*second, {}), 20);
     EXPECT_EQ(lab.count().received, 2u);
+}
+
+TEST_F(Packets, WhereOnlySomeAreOpenedTheOthersAreKnownByTheirHeaders) {
+    Lab lab("DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM", "sealed", 10);
+    std::uint16_t own = 65500;
+    lab.world.leg(lab.stream(), 1) = {
+        .out_highest = 65499, .in_highest = 0, .offset = 0, .window = 0, .run = 0, .joins = 1};
+    Packet copy;
+    for (Tsc at = 10; at < 110; ++at) {
+        auto packet = *lab.relay->forward(lab.send(at), Change{.sequence = own++});
+        if (at == 54) {
+            packet[60] ^= 1;  // nobody looks
+            copy = packet;
+        }
+        if (at == 57) packet[5] ^= 1;  // another time stamp: opened, and refused
+        lab.receive(packet, at + 1000);
+    }
+    EXPECT_EQ(lab.count().received, 99u);
+    EXPECT_EQ(lab.count().bad_tag, 1u);
+    EXPECT_EQ(lab.count().duplicated, 0u);
+    EXPECT_EQ(lab.verifier.tally().latency.count(), 99u);
+    lab.receive(copy, 2000);
+    EXPECT_EQ(lab.count().duplicated, 1u);
 }
 
 TEST_F(Packets, ReportsOpenInLibsrtpAndCountWhenTheyComeBackWhole) {
