@@ -14,6 +14,7 @@ from bed import Bed, run, wait_until
 from pki import Pki
 
 BUILD = os.environ.get("MDD_BUILD", "")
+WORKERS = int(os.environ.get("MDD_TEST_WORKERS", "1"))
 MDD_MEDIA = "10.9.0.2:5004"
 SOCKET = "/run/load.sock"
 TAP = "ltap0"
@@ -63,7 +64,7 @@ class LoadTest(unittest.TestCase):
                 "--scenario", self.path("scenario.toml"), *arguments]
 
     def make_files(self, scenario, device=f"net_memif0,role=server,socket-abstract=no,socket={SOCKET}", mac="",
-                   workers=1):
+                   workers=WORKERS):
         cores = sorted(os.sched_getaffinity(0))
         # The last ones, since control has the first.
         worked = [cores[-1 - number % len(cores)] for number in range(workers)]

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "dataplane/srtp/ohb.h"
+#include "tools/mdd-load/key_prefetch.h"
 
 namespace mdd::load {
 namespace {
@@ -93,11 +94,8 @@ void StreamSender::prefetch_endpoint(StreamIndex index) const {
 void StreamSender::prefetch_keys(StreamIndex index) const {
     const auto& stream = world_.stream(index);
     const auto& endpoint = world_.endpoint(stream.sender);
-    for (const auto* key : {stream.inner.get(), endpoint.send ? &endpoint.send->rtp : nullptr}) {
-        const auto* bytes = reinterpret_cast<const std::uint8_t*>(key);
-        for (std::size_t line = 0; key != nullptr && line < sizeof *key; line += 64)
-            __builtin_prefetch(bytes + line);
-    }
+    if (stream.repeated.empty()) prefetch_key(stream.inner.get(), stream.size_bytes);
+    if (endpoint.send) prefetch_key(&endpoint.send->rtp, stream.size_bytes);
 }
 
 namespace {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "dataplane/srtp/ohb.h"
+#include "tools/mdd-load/key_prefetch.h"
 #include "tools/mdd-load/stream_sender.h"
 
 namespace mdd::load {
@@ -80,11 +81,7 @@ bool Verifier::prepare(const Arrival& arrival, Rtp& rtp) {
 
 void Verifier::look_ahead(const Rtp& rtp) const {
     const auto& endpoint = world_.endpoint(rtp.arrival->receiver);
-    if (endpoint.receive) {
-        const auto* key = reinterpret_cast<const std::uint8_t*>(&endpoint.receive->rtp);
-        for (std::size_t line = 0; line < sizeof(srtp::AeadKey); line += 64)
-            __builtin_prefetch(key + line);
-    }
+    if (endpoint.receive) prefetch_key(&endpoint.receive->rtp, rtp.arrival->datagram.size());
     journal_.prefetch_packet(rtp.stream, rtp.index);
 }
 
