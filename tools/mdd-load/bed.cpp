@@ -12,6 +12,8 @@ namespace {
 
 using namespace config;
 
+constexpr std::size_t kMostEktTagBytes = 63;
+
 Kind<net::MacAddress> mac() {
     const auto inner = text(17);
     return {"MAC address",
@@ -219,7 +221,8 @@ std::vector<std::string> misfits(const Scenario& scenario, const Bed& bed) {
     // The outer tag, the EKT tag and the headers.
     const auto longest = std::max(scenario.audio.packets_per_second ? scenario.audio.size_bytes : 0,
                                   scenario.video.frames_per_second ? scenario.video.size_bytes : 0);
-    const auto datagram_bytes = 28 + srtp::kRtpFixedHeaderBytes + longest + srtp::kTagBytes + 4;
+    const auto datagram_bytes =
+        28 + srtp::kRtpFixedHeaderBytes + longest + srtp::kTagBytes + kMostEktTagBytes;
     if (datagram_bytes > bed.port.mtu)
         sentences.push_back(fmt::format(
             "Packets of {} bytes of payload make IP packets of up to {}, but port.mtu is {}.",

@@ -94,7 +94,7 @@ class Recording {
     static constexpr std::uint64_t kTicksPerSecond = 1'000'000;
 
     void add_packet(StreamIndex stream, bool ends_frame) {
-        frame_.resize(StreamSender::frame_bytes(world_.stream(stream)));
+        frame_.resize(StreamSender::next_frame_bytes(world_.stream(stream)));
         sender_.write_packet(stream, ends_frame, frame_.data());
         file_.add(at_, frame_);
         --left_;

@@ -17,7 +17,8 @@ struct Sent {
     StreamIndex stream = 0;
     std::uint32_t run = 0;
     std::uint32_t timestamp = 0;
-    std::uint16_t bytes = 0;  // of the end-to-end layer: ciphertext and tag
+    std::uint16_t bytes = 0;     // of the end-to-end layer: ciphertext and tag
+    std::uint8_t tag_bytes = 0;  // of the EKT tag
 };
 
 // One thread. All memory is taken at the start.
@@ -25,9 +26,11 @@ class Journal {
   public:
     static constexpr std::size_t kPackets = std::size_t{1} << 15;
 
+    static constexpr std::size_t kMostTagBytes = 64;
+
     // `most_bytes`: the longest end-to-end layer, with room for the OHB behind it.
     Journal(std::size_t streams, std::size_t most_bytes)
-        : room_bytes_((most_bytes + 63) / 64 * 64),
+        : room_bytes_((most_bytes + kMostTagBytes + 63) / 64 * 64),
           recent_(std::bit_ceil(
               std::min(kPackets, 4 * kPackets / std::max<std::size_t>(streams, 1) + 64))),
           sent_(kPackets),
@@ -55,6 +58,13 @@ class Journal {
     srtp::Bytes bytes_of(const Sent& sent) const {
         const auto place = static_cast<std::size_t>(&sent - sent_.data());
         return {bytes_.data() + place * room_bytes_, sent.bytes};
+    }
+    // The EKT tag, where its sender has to write it and where it is found.
+    std::uint8_t* tag_at(std::uint32_t place) {
+        return bytes_at(place) + room_bytes_ - kMostTagBytes;
+    }
+    srtp::Bytes tag_of(const Sent& sent) const {
+        return {bytes_of(sent).data() + room_bytes_ - kMostTagBytes, sent.tag_bytes};
     }
     // Brings what find() needs into the cache, then what bytes_of() does.
     void prefetch_place(StreamIndex stream, std::uint64_t index) const {

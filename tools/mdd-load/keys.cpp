@@ -13,7 +13,7 @@
 namespace mdd::load {
 namespace {
 
-constexpr std::uint8_t kHopLabel = 0x10, kInnerLabel = 0x11;
+constexpr std::uint8_t kHopLabel = 0x10, kInnerLabel = 0x11, kEktLabel = 0x12;
 constexpr std::size_t kMasterBytes = srtp::kMaxHopKeyBytes + srtp::kHopSaltBytes;
 
 // `made` is `count` master keys, one behind the other. The label is added at the salt's byte 7.
@@ -55,10 +55,26 @@ srtp::HopKeys KeySource::hop_keys(EndpointIndex endpoint, Generation generation)
             master_in(made.bytes().subspan(kMasterBytes), key_bytes)};
 }
 
-srtp::MasterKey KeySource::inner_key(StreamIndex stream, Generation generation) const {
+dtls::EktKeyMessage KeySource::ekt_key(ConferenceIndex conference) const {
+    srtp::Secret<kMasterBytes> made;
+    make(secret_, kEktLabel, conference, 0, made.writable());
+    auto master = master_in(made.bytes(), srtp::traits_of(profile_).hop_key_bytes);
+    dtls::EktKeyMessage message;
+    message.key_bytes = srtp::traits_of(profile_).hop_key_bytes;
+    message.key = std::move(master.key);
+    message.salt = std::move(master.salt);
+    message.spi = static_cast<std::uint16_t>(conference);
+    message.ttl = std::chrono::hours(24);
+    return message;
+}
+
+srtp::MasterKey KeySource::inner_key(StreamIndex stream, ConferenceIndex conference,
+                                     Generation generation) const {
     srtp::Secret<kMasterBytes> made;
     make(secret_, kInnerLabel, stream, generation, made.writable());
-    return master_in(made.bytes(), srtp::traits_of(profile_).hop_key_bytes);
+    auto master = master_in(made.bytes(), srtp::traits_of(profile_).hop_key_bytes);
+    master.salt = std::move(ekt_key(conference).salt);
+    return master;
 }
 
 }  // namespace mdd::load

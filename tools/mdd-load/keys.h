@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "dataplane/srtp/keys.h"
+#include "tools/dtls_srtp/ekt_message.h"
 #include "tools/mdd-load/plan.h"
 
 namespace mdd::load {
@@ -22,8 +23,11 @@ class KeySource {
 
     srtp::Profile profile() const { return profile_; }
     srtp::HopKeys hop_keys(EndpointIndex endpoint, Generation generation) const;
-    // The end-to-end key of a stream of an endpoint in this generation.
-    srtp::MasterKey inner_key(StreamIndex stream, Generation generation) const;
+    // What the members of a conference share, and with it the salt of their end-to-end keys.
+    dtls::EktKeyMessage ekt_key(ConferenceIndex conference) const;
+    // The end-to-end key of a stream in this generation of its endpoint.
+    srtp::MasterKey inner_key(StreamIndex stream, ConferenceIndex conference,
+                              Generation generation) const;
 
   private:
     KeySource(srtp::Profile profile, srtp::Secret<16> secret)

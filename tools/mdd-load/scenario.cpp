@@ -12,7 +12,7 @@ using std::chrono::seconds;
 
 // Inner tag and OHB; then media enough to tell packets apart.
 constexpr std::uint32_t kLeastSize_bytes = srtp::kTagBytes + 1 + 16;
-constexpr std::uint32_t kMostSize_bytes = 1400;
+constexpr std::uint32_t kMostSize_bytes = 1380;
 constexpr std::uint32_t kMostConferences = 1'000'000;
 
 Kind<srtp::Profile> double_profile() {
@@ -149,6 +149,15 @@ Schema<HostileSection> hostile_rows() {
     return rows;
 }
 
+Schema<EktSection> ekt_rows() {
+    Schema<EktSection> rows;
+    rows.key("full_tag_every", &EktSection::full_tag_every,
+             integer<std::uint32_t>(0, 1'000'000, "packets"), 0u, Reload::start,
+             "One packet of so many has a full EKT tag, 47 or 63 bytes, instead of one byte; 0: "
+             "only the first three of each key.");
+    return rows;
+}
+
 Schema<Scenario> scenario_rows() {
     Schema<Scenario> root;
     root.key("seed", &Scenario::seed, integer_in(0, INT64_MAX), std::uint64_t{1}, Reload::start,
@@ -163,6 +172,7 @@ Schema<Scenario> scenario_rows() {
     root.table("storm", &Scenario::storm, storm_rows(), "Handshakes beside the media.");
     root.table("greedy", &Scenario::greedy, greedy_rows(), "Conferences out of proportion.");
     root.table("hostile", &Scenario::hostile, hostile_rows(), "What mdd has to drop.");
+    root.table("ekt", &Scenario::ekt, ekt_rows(), "Keys that travel with the media.");
     return root;
 }
 

@@ -75,6 +75,11 @@ struct GreedySection {
     std::uint32_t times = 0;
 };
 
+// A stream's first three packets under a key have a full EKT tag in any case.
+struct EktSection {
+    std::uint32_t full_tag_every = 0;  // packets; 0: only those
+};
+
 // Packets beside the media that mdd has to drop, in percent of the media packets.
 struct HostileSection {
     std::uint32_t bad_tags_percent = 0;   // copies of media packets, with a damaged tag
@@ -93,6 +98,7 @@ struct Scenario {
     StormSection storm;
     GreedySection greedy;
     HostileSection hostile;
+    EktSection ekt;
 };
 
 // The table behind a scenario file.

@@ -12,6 +12,7 @@ namespace mdd::load {
 namespace {
 
 constexpr std::uint8_t kEktShort = 0x00;
+constexpr auto kNoFullTag = ~std::uint32_t{0};
 constexpr std::uint8_t kRtpVersion = 0x80;
 constexpr std::uint32_t kAudioTicks = 960;   // 20 ms at 48 kHz
 constexpr std::uint32_t kVideoTicks = 3000;  // a frame of 30 in a second at 90 kHz
@@ -51,6 +52,20 @@ void StreamSender::seal_inner(Stream& stream, StreamIndex index, srtp::Bytes hea
     srtp::store_be32(sealed + 4, static_cast<std::uint32_t>(stream.next_index));
 }
 
+void StreamSender::write_tag(Stream& stream, StreamIndex index, std::uint8_t* tag) {
+    if (stream.until_full_tag != 0) {
+        // With no full tags but at the start it stays above 0.
+        if (stream.until_full_tag != kNoFullTag) --stream.until_full_tag;
+        *tag = kEktShort;
+        return;
+    }
+    if (stream.tag_roc != stream.next_index >> 16) world_.make_full_tag(index);
+    std::ranges::copy(stream.full_tag, tag);
+    const auto every = world_.scenario().ekt.full_tag_every;
+    if (stream.announcements > 0) --stream.announcements;
+    if (stream.announcements == 0) stream.until_full_tag = every == 0 ? kNoFullTag : every - 1;
+}
+
 StreamSender::Written StreamSender::write_packet(StreamIndex index, bool ends_frame,
                                                  std::uint8_t* frame) {
     auto& stream = world_.stream(index);
@@ -60,17 +75,20 @@ StreamSender::Written StreamSender::write_packet(StreamIndex index, bool ends_fr
     const srtp::Bytes header(rtp, srtp::kRtpFixedHeaderBytes);
 
     const auto inner_bytes = static_cast<std::uint16_t>(stream.size_bytes - 1);
-    const auto place =
-        journal_.add({0, stream.next_index, index, stream.run, stream.timestamp, inner_bytes});
+    const auto bytes = next_frame_bytes(stream);
+    const auto tag_bytes = next_tag_bytes(stream);
+    const auto place = journal_.add({0, stream.next_index, index, stream.run, stream.timestamp,
+                                     inner_bytes, static_cast<std::uint8_t>(tag_bytes)});
     auto* inner = journal_.bytes_at(place);
     seal_inner(stream, index, header, inner);
     srtp::write_ohb({}, inner + inner_bytes);
     auto* payload = rtp + srtp::kRtpFixedHeaderBytes;
     srtp::seal(key, key.rtp_nonce(stream.ssrc, stream.next_index), header,
                srtp::Bytes(inner, stream.size_bytes), payload);
-    payload[stream.size_bytes + srtp::kTagBytes] = kEktShort;
+    auto* tag = journal_.tag_at(place);
+    write_tag(stream, index, tag);
+    std::memcpy(payload + stream.size_bytes + srtp::kTagBytes, tag, tag_bytes);
 
-    const auto bytes = frame_bytes(stream);
     net::write_headers(world_.headers_of(stream.sender), frame, bytes - net::kHeaderBytes);
     ++stream.next_index;
     if (ends_frame) stream.timestamp += stream.kind == MediaKind::audio ? kAudioTicks : kVideoTicks;

@@ -1,4 +1,4 @@
-// Whole frames of an endpoint: RTP with both layers of Double and a short EKT tag, and SRTCP
+// Whole frames of an endpoint: RTP with both layers of Double and an EKT tag, and SRTCP
 // reports. Writes bytes; knows no port and decides nothing about when.
 #pragma once
 
@@ -19,17 +19,17 @@ class StreamSender {
   public:
     StreamSender(World& world, Journal& journal) : world_(world), journal_(journal) {}
 
-    // Bytes of the stream's frames; all are of that size.
-    static std::size_t frame_bytes(const Stream& stream) {
+    // Bytes of the stream's next frame: a full EKT tag makes one longer than others.
+    static std::size_t next_frame_bytes(const Stream& stream) {
         return net::kHeaderBytes + srtp::kRtpFixedHeaderBytes + stream.size_bytes +
-               srtp::kTagBytes + kEktShortBytes;
+               srtp::kTagBytes + next_tag_bytes(stream);
     }
 
     struct Written {
         std::size_t frame_bytes = 0;
         std::uint32_t place = 0;  // in the journal
     };
-    // The stream's next packet. Precondition: its endpoint is present; room for frame_bytes().
+    // The stream's next packet. Precondition: its endpoint is present; room for next_frame_bytes().
     // `ends_frame`: the next one has another timestamp. A packet of audio is a frame of its own.
     Written write_packet(StreamIndex stream, bool ends_frame, std::uint8_t* frame);
 
@@ -44,6 +44,10 @@ class StreamSender {
     void prefetch_keys(StreamIndex stream) const;
 
   private:
+    static std::size_t next_tag_bytes(const Stream& stream) {
+        return stream.until_full_tag == 0 ? stream.full_tag.size() : kEktShortBytes;
+    }
+    void write_tag(Stream& stream, StreamIndex index, std::uint8_t* tag);
     void seal_inner(Stream& stream, StreamIndex index, srtp::Bytes header, std::uint8_t* sealed);
 
     World& world_;

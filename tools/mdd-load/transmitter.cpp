@@ -11,10 +11,11 @@ namespace {
 constexpr std::size_t kSourcePortAt = 34;       // behind Ethernet and IPv4
 constexpr std::uint16_t kStrangersPort = 1023;  // below every first_port
 
-void damage_tag(std::uint8_t* frame, std::size_t bytes) {
-    frame[bytes - kEktShortBytes - 1] ^= 0x01;
+// What the outer tag covers; at the end there may be EKT.
+void damage(std::uint8_t* frame) {
+    frame[net::kHeaderBytes + srtp::kRtpFixedHeaderBytes] ^= 0x01;
 }
-void make_stranger(std::uint8_t* frame, std::size_t) {
+void make_stranger(std::uint8_t* frame) {
     srtp::store_be16(frame + kSourcePortAt, kStrangersPort);
 }
 
@@ -47,7 +48,7 @@ unsigned Transmitter::send(std::span<const Due> due) {
     std::array<Built, kBurst> built;
     for (std::size_t i = 0; i < count; ++i) {
         const auto stream = due[i].stream;
-        const auto bytes = StreamSender::frame_bytes(world_.stream(stream));
+        const auto bytes = StreamSender::next_frame_bytes(world_.stream(stream));
         auto* frame = rte_pktmbuf_append(packets[i], static_cast<std::uint16_t>(bytes));
         const auto written =
             sender_.write_packet(stream, due[i].ends_frame, reinterpret_cast<std::uint8_t*>(frame));
@@ -96,21 +97,20 @@ void Transmitter::send_junk(std::span<const Built> like) {
     for (const auto& one : like) {
         for (bad_tags_owed_ += hostile.bad_tags_percent; bad_tags_owed_ >= 100;
              bad_tags_owed_ -= 100)
-            send_copy(one, damage_tag);
+            send_copy(one, damage);
         for (strangers_owed_ += hostile.strangers_percent; strangers_owed_ >= 100;
              strangers_owed_ -= 100)
             send_copy(one, make_stranger);
     }
 }
 
-void Transmitter::send_copy(const Built& like,
-                            void (*damage)(std::uint8_t* frame, std::size_t bytes)) {
+void Transmitter::send_copy(const Built& like, void (*spoil)(std::uint8_t* frame)) {
     auto* packet = rte_pktmbuf_alloc(pool_);
     if (packet == nullptr) return;
     const auto bytes = rte_pktmbuf_data_len(like.packet);
     auto* frame = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(packet, bytes));
     std::memcpy(frame, rte_pktmbuf_mtod(like.packet, const std::uint8_t*), bytes);
-    damage(frame, bytes);
+    spoil(frame);
     if (port_.tx_burst(queue_of(like.stream), &packet, 1) == 1)
         ++counts_.junk;
     else

@@ -63,7 +63,7 @@ class Transmitter {
     unsigned transmit(std::span<const Built> built);
     unsigned transmit_on(std::uint16_t queue, std::span<const Built> built);
     void send_junk(std::span<const Built> like);
-    void send_copy(const Built& like, void (*damage)(std::uint8_t* frame, std::size_t bytes));
+    void send_copy(const Built& like, void (*spoil)(std::uint8_t* frame));
 
     World& world_;
     Journal& journal_;

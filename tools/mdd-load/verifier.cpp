@@ -125,7 +125,8 @@ void Verifier::take_rtp(const Rtp& rtp, Tsc now) {
     if (until_open_ > 0) {
         --until_open_;
         const auto sealed_bytes = packet.size() - view->header_bytes();
-        if (const auto* sent = match_header(rtp, leg, *view, sealed_bytes))
+        const auto* sent = match_header(rtp, leg, *view, sealed_bytes);
+        if (sent != nullptr && sent->tag_bytes == *ekt_bytes)
             return settle(rtp, leg, *sent, count, now);
     }
     until_open_ = every_ - 1;
@@ -145,7 +146,7 @@ void Verifier::take_rtp(const Rtp& rtp, Tsc now) {
         return;
     }
     // The EKT tag is nobody's business on the way.
-    const bool is_tag_whole = *ekt_bytes == kEktShortBytes;
+    const bool is_tag_whole = std::ranges::equal(datagram.last(*ekt_bytes), journal_.tag_of(*sent));
     const auto inner = plain.first(plain_bytes - ohb->size_bytes());
     const auto original = journal_.bytes_of(*sent);
     if (!is_tag_whole || inner.size() != original.size() ||

@@ -2,11 +2,13 @@
 #include "tools/mdd-load/world.h"
 
 #include "dataplane/srtp/kdf.h"
+#include "tools/mdd-endpoint/ekt_tag.h"
 #include "tools/mdd-load/random.h"
 
 namespace mdd::load {
 namespace {
 
+constexpr std::uint8_t kAnnouncements = 3;
 // A key must not start above this, or mdd and the receivers could guess another ROC.
 constexpr std::uint32_t kFirstIndexes = 1u << 15;
 
@@ -54,12 +56,29 @@ void World::start_streams(EndpointIndex endpoint) {
         stream.next_index = start % kFirstIndexes;
         stream.timestamp = static_cast<std::uint32_t>(start >> 32);
         const auto session = srtp::derive_session_keys(
-            keys_.profile(), keys_.inner_key(*index, endpoints_[endpoint].generation));
+            keys_.profile(), keys_.inner_key(*index, plan_.conference_of(endpoint),
+                                             endpoints_[endpoint].generation));
         const auto key_bytes = srtp::traits_of(keys_.profile()).hop_key_bytes;
         stream.inner = std::make_unique<const srtp::AeadKey>(session.rtp_key.first(key_bytes),
                                                              session.rtp_salt.bytes());
         stream.repeated.clear();
+        stream.announcements = kAnnouncements;
+        stream.until_full_tag = 0;
+        make_full_tag(*index);
     }
+}
+
+void World::make_full_tag(StreamIndex index) {
+    auto& stream = streams_[index];
+    const auto conference = plan_.conference_of(stream.sender);
+    const auto key_bytes = srtp::traits_of(keys_.profile()).hop_key_bytes;
+    const auto master =
+        keys_.inner_key(index, conference, endpoints_[stream.sender].inner_generation);
+    stream.tag_roc = static_cast<std::uint32_t>(stream.next_index >> 16);
+    // Each start has a key of its own, and receivers want a higher epoch for it (RFC 8870 §4.1).
+    stream.full_tag =
+        endpoint::build_full_tag(keys_.ekt_key(conference), static_cast<std::uint16_t>(stream.run),
+                                 master.key.first(key_bytes), stream.ssrc, stream.tag_roc);
 }
 
 void World::begin(EndpointIndex index, const srtp::HopKeys& hop) {
@@ -71,6 +90,7 @@ void World::begin(EndpointIndex index, const srtp::HopKeys& hop) {
     if (endpoint.is_inside) return;
     ++endpoint.joins;
     endpoint.rtcp_index = 0;
+    endpoint.inner_generation = endpoint.generation;
     start_streams(index);
 }
 

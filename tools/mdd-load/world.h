@@ -34,10 +34,11 @@ struct Presence {
 
 struct Endpoint {
     Generation generation = 0;
-    std::uint32_t joins = 0;   // times that it came into the call from outside
-    KeysetPtr send;            // client_write
-    KeysetPtr receive;         // server_write, of the newest handshake
-    KeysetPtr receive_before;  // of the one before; packets under it may be under way
+    Generation inner_generation = 0;  // in which its streams started, and have their keys from
+    std::uint32_t joins = 0;          // times that it came into the call from outside
+    KeysetPtr send;                   // client_write
+    KeysetPtr receive;                // server_write, of the newest handshake
+    KeysetPtr receive_before;         // of the one before; packets under it may be under way
     Presence presence;
     bool is_inside = false;        // of the call, even while it is owed nothing
     Tsc keyed_at = 0;              // the end of the newest handshake
@@ -55,6 +56,11 @@ struct Stream {
     std::uint8_t payload_type = 0;
     std::uint16_t size_bytes = 0;  // what the outer layer seals
     std::unique_ptr<const srtp::AeadKey> inner;
+    // EKT: the FullEKTField for tag_roc, and how many packets until it is due; 0: on the next one.
+    std::vector<std::uint8_t> full_tag;
+    std::uint32_t tag_roc = 0;
+    std::uint32_t until_full_tag = 0;
+    std::uint8_t announcements = 0;      // full tags still to come at the start of a key
     std::vector<std::uint8_t> repeated;  // the one inner layer of Inner::repeated; empty: none yet
 };
 
@@ -86,6 +92,9 @@ class World {
     }
     // Members in the call right now.
     std::uint32_t present(ConferenceIndex conference) const { return present_[conference]; }
+
+    // Makes full_tag anew for the stream's ROC. A few microseconds, once in 65,536 packets.
+    void make_full_tag(StreamIndex stream);
 
     // What stands in front of every datagram of an endpoint. Precondition: set_link().
     const net::HeaderTemplate& headers_of(EndpointIndex endpoint) const {

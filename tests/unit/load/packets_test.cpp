@@ -31,8 +31,10 @@ std::string text_for(const std::string& profile, const std::string& inner) {
 // Endpoints that are in the call, a sender, a verifier, and libsrtp2 in mdd's place.
 struct Lab {
     explicit Lab(const std::string& profile = "DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM",
-                 const std::string& inner = "sealed", std::uint32_t every = 1)
-        : scenario(test::scenario(text_for(profile, inner))),
+                 const std::string& inner = "sealed", std::uint32_t every = 1,
+                 std::uint32_t full_tag_every = 0)
+        : scenario(test::scenario(text_for(profile, inner) + "[ekt]\nfull_tag_every = " +
+                                  std::to_string(full_tag_every) + "\n")),
           keys(KeySource::random(scenario.conferences.profile)),
           world(scenario, bed(), keys),
           journal(world.plan().streams(), kSize_bytes),
@@ -54,7 +56,7 @@ struct Lab {
 
     // The UDP payload of the next packet, sent at `at`.
     Packet send(Tsc at) {
-        Packet frame(StreamSender::frame_bytes(world.stream(stream())));
+        Packet frame(StreamSender::next_frame_bytes(world.stream(stream())));
         const auto written = sender.write_packet(stream(), true, frame.data());
         EXPECT_EQ(written.frame_bytes, frame.size());
         journal.went_out(written.place, at);
@@ -85,18 +87,18 @@ class Packets : public testing::Test {
     static void SetUpTestSuite() { ASSERT_EQ(srtp::aead_start(), srtp::AeadStart::ok); }
 };
 
-TEST_F(Packets, BothLayersOpenInLibsrtpAndTheTagIsAShortOne) {
+TEST_F(Packets, BothLayersOpenInLibsrtpAndAFullTagAnnouncesTheKey) {
     for (const std::string bits : {"128", "256"}) {
         Lab lab("DOUBLE_AEAD_AES_" + bits + "_GCM_AEAD_AES_" + bits + "_GCM");
         const auto key_bytes = srtp::traits_of(lab.scenario.conferences.profile).hop_key_bytes;
-        SrtpSession inner(key_bytes, lab.keys.inner_key(lab.stream(), 1),
+        SrtpSession inner(key_bytes, lab.keys.inner_key(lab.stream(), 0, 1),
                           SrtpSession::Direction::inbound);
         Packet before;
         for (unsigned i = 0; i < 3; ++i) {
             const auto index = lab.world.stream(lab.stream()).next_index;
             const auto opened = lab.relay->open(lab.send(5));
             ASSERT_TRUE(opened);
-            EXPECT_EQ(opened->tag, Packet{0x00});
+            EXPECT_EQ(opened->tag.size(), key_bytes == 16 ? 47u : 63u);
             auto packet = opened->packet;
             EXPECT_EQ(packet.size(), 12 + kSize_bytes);
             EXPECT_EQ(packet.back(), 0x00);
@@ -107,6 +109,57 @@ TEST_F(Packets, BothLayersOpenInLibsrtpAndTheTagIsAShortOne) {
             before = packet;
         }
     }
+}
+
+TEST_F(Packets, AnEndpointThatKnowsNothingButTheEktKeyOpensEverything) {
+    for (const std::string bits : {"128", "256"}) {
+        Lab lab("DOUBLE_AEAD_AES_" + bits + "_GCM_AEAD_AES_" + bits + "_GCM");
+        endpoint::DoubleContext receiver(lab.scenario.conferences.profile);
+        const auto now = endpoint::Clock::now();
+        std::vector<endpoint::ReceivedRtp> waited;
+        receiver.learn(lab.keys.ekt_key(0), now, waited);
+        receiver.install(lab.keys.hop_keys(kReceiver, 1));
+        unsigned opened = 0;
+        // Past the first roll-over, and once from anew.
+        for (Tsc at = 10; at < 70'010; ++at)
+            opened += receiver.open(*lab.relay->forward(lab.send(at)), now).size();
+        EXPECT_EQ(opened, 70'000u);
+        EXPECT_EQ(receiver.rtp.e2e_failed + receiver.rtp.e2e_no_key, 0u);
+        EXPECT_EQ(receiver.ekt.keys_learnt, 1u);
+        EXPECT_EQ(receiver.ekt.full, 3u);
+    }
+}
+
+TEST_F(Packets, AfterAJoinAHigherEpochBringsTheNewEndToEndKey) {
+    Lab lab;
+    endpoint::DoubleContext receiver(lab.scenario.conferences.profile);
+    const auto now = endpoint::Clock::now();
+    std::vector<endpoint::ReceivedRtp> waited;
+    receiver.learn(lab.keys.ekt_key(0), now, waited);
+    receiver.install(lab.keys.hop_keys(kReceiver, 1));
+    std::size_t opened = 0;
+    for (unsigned join = 0; join < 3; ++join) {
+        // mdd's sequence goes on where that of the sender starts anew.
+        for (std::uint16_t i = 0; i < 5; ++i) {
+            const auto own = static_cast<std::uint16_t>(100 + 5 * join + i);
+            opened += receiver.open(*lab.relay->forward(lab.send(10), Change{.sequence = own}), now)
+                          .size();
+        }
+        lab.world.leave(kSender, 20);
+        lab.world.begin_handshake(kSender);
+        lab.world.complete_handshake(kSender, 30);
+        lab.relay.emplace(lab.keys.hop_keys(kSender, join + 2), lab.keys.hop_keys(kReceiver, 1));
+    }
+    EXPECT_EQ(opened, 15u);
+    EXPECT_EQ(receiver.ekt.keys_learnt, 3u);
+}
+
+TEST_F(Packets, FullTagsComeAtTheStartAndThenAsOftenAsTheScenarioSays) {
+    Lab lab("DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM", "sealed", 1, 4);
+    std::string tags;
+    for (Tsc at = 10; at < 24; ++at)
+        tags += lab.relay->open(lab.send(at))->tag.size() > 1 ? 'F' : 's';
+    EXPECT_EQ(tags, "FFFsssFsssFsss");
 }
 
 TEST_F(Packets, WhatComesBackAsItWasSentCountsOnceWithItsTime) {

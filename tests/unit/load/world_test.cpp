@@ -79,7 +79,7 @@ TEST_F(WorldTest, KeysDifferByEndpointDirectionGenerationAndRun) {
         for (EndpointIndex endpoint : {0u, 1u, 256u})
             for (Generation generation : {1u, 2u}) {
                 const auto hop = source->hop_keys(endpoint, generation);
-                const auto inner = source->inner_key(endpoint, generation);
+                const auto inner = source->inner_key(endpoint, 0, generation);
                 for (const auto* master : {&hop.client_write, &hop.server_write, &inner}) {
                     const auto key = master->key.first(16);
                     EXPECT_TRUE(seen.emplace(key.begin(), key.end()).second);
