@@ -1,5 +1,7 @@
 // Scenario and bed files: the named ones, defaults, and what broken ones are told.
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "tests/unit/load/load_files.h"
 
@@ -55,6 +57,29 @@ TEST(Scenario, NobodyWhoSendsIsRefused) {
 TEST(Scenario, GreedyConferencesMustLeaveOthers) {
     EXPECT_NE(complaints(kSmall + "[greedy]\nconferences = 2\n").find("leaves no others"),
               std::string::npos);
+}
+
+// Without what the page of a program says about its own options.
+std::string tables_of(const config::Descriptor& root, std::string_view file_name) {
+    const auto page = config::markdown_reference(root, "mdd-load", file_name);
+    return page.substr(std::min(page.find("| key |"), page.find("## ")));
+}
+
+// MDD_REWRITE=1 writes the page anew.
+TEST(Scenario, ReferencePageIsUpToDate) {
+    const auto page = std::filesystem::path(MDD_DOCS) / "MDD-LOAD-CONFIG.md";
+    const auto generated =
+        "# Scenarios and beds of mdd-load\n\nTOML 1.0. Generated from the tables that `mdd-load` "
+        "itself "
+        "reads with; do not edit. What they are for: [MDD-LOAD.md](MDD-LOAD.md).\n\n"
+        "# A scenario: what happens\n\n" +
+        tables_of(scenario_schema().descriptor(), "scenario.toml") + "\n# A bed: where\n\n" +
+        tables_of(bed_schema().descriptor(), "bed.toml");
+    if (::getenv("MDD_REWRITE")) std::ofstream(page) << generated;
+    std::ostringstream text;
+    text << std::ifstream(page).rdbuf();
+    EXPECT_TRUE(text.str() == generated)
+        << "run this test with MDD_REWRITE=1 to renew docs/MDD-LOAD-CONFIG.md";
 }
 
 TEST(Bed, AMacMustBeOnePorts) {
