@@ -51,6 +51,8 @@ class PollLoop {
     // One packet of a stream, out of turn and counted like others. False: its sender is not there,
     // or the port is full.
     bool send_one(StreamIndex stream);
+    // One report of an endpoint, out of turn.
+    void send_report(EndpointIndex reporter) { transmitter_.send_report(reporter, now()); }
     // Whether reports go out, and the scenario's junk.
     void report(bool on);
     void set_hostile(bool on) { transmitter_.set_hostile(on); }

@@ -15,6 +15,7 @@ constexpr double kJoinPatience_seconds = 10;
 constexpr double kAskAgain_seconds = 0.5;
 constexpr double kWarmUpRate_pps = 20'000;
 constexpr double kWarmUpPatience_seconds = 10;
+constexpr double kProof_seconds = 0.2;  // for mdd's control to act on a proof
 // Where there is nothing to do and nothing is measured, others may have the core: on small machines
 // mdd's control shares it.
 constexpr unsigned kRest_us = 20;
@@ -76,6 +77,20 @@ void announce_addresses(PollLoop& loop, Gauges& gauges) {
     }
 }
 
+// mdd may know these endpoints from a run before. What they send first under their new keys proves
+// that they have started over, so that what is sent to them starts over too.
+void report_once(PollLoop& loop, Gauges& gauges) {
+    const auto interval =
+        static_cast<Tsc>(static_cast<double>(loop.ticks_per_second()) / kWarmUpRate_pps);
+    for (EndpointIndex endpoint = 0; endpoint < loop.world().plan().endpoints(); ++endpoint) {
+        const auto next = PollLoop::now() + interval;
+        loop.send_report(endpoint);
+        while (PollLoop::now() < next) round(loop, gauges);
+    }
+    const Clock waited(loop);
+    while (waited.seconds() < kProof_seconds) round(loop, gauges);
+}
+
 }  // namespace
 
 void find_mdd(PollLoop& loop, Gauges& gauges) {
@@ -119,6 +134,7 @@ void join_all(PollLoop& loop, Gauges& gauges) {
 }
 
 void warm_up(PollLoop& loop, Gauges& gauges) {
+    if (loop.world().scenario().rtcp.interval.count() > 0) report_once(loop, gauges);
     auto& world = loop.world();
     const auto& plan = world.plan();
     std::vector<StreamIndex> streams;
