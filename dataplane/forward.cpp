@@ -73,7 +73,8 @@ void Forwarder::prefetch_first_key(ConferenceSlot conference, std::size_t packet
 
 unsigned Forwarder::rtp(std::span<OpenedRtp> group, ConferenceSlot conference) {
     const auto& recipients = table_.conference(conference)->recipients;
-    egress_.expect(static_cast<unsigned>(group.size() * recipients.size()));
+    // A sender gets no copy of its own.
+    egress_.expect(static_cast<unsigned>(group.size() * (recipients.size() - 1)));
     unsigned planned = 0;
     for (std::size_t slot = 0; slot < recipients.size(); ++slot) {
         const auto& to = recipients[slot];

@@ -25,8 +25,6 @@ constexpr std::size_t kSsrcAt = 8;
 // How much is asked for ahead. Of a payload, the beginning: the processor's own prefetcher sees the
 // rest coming.
 constexpr std::size_t kLine = 64, kPayloadLines = 8, kStreamLines = 3, kLegLines = 2;
-// How many groups ahead of its turn a group's keys are asked for.
-constexpr std::size_t kGroupsAhead = 1;
 
 void prefetch_lines(const void* at, std::size_t lines) {
     for (std::size_t line = 0; line < lines; ++line)
@@ -75,17 +73,26 @@ void Receiver::rtp(const Lane& lane) {
     prefetch_streams(lane);
     groups_.form(lane);
     const auto groups = groups_.all();
-    std::size_t ahead = 0;
+    prefetch_packets(lane, groups.front());
+    prefetch_copies(lane, groups.front());
     for (std::size_t i = 0; i < groups.size(); ++i) {
-        for (; ahead < groups.size() && ahead <= i + kGroupsAhead; ++ahead)
-            prefetch(lane, groups[ahead]);
+        const bool last = i + 1 == groups.size();
+        if (!last) prefetch_packets(lane, groups[i + 1]);
         clock_.mark(Stage::gather);
-        run(lane, groups[i]);
+        for (unsigned k = 0; k < groups[i].count; ++k)
+            rtp_packet(lane.packets[groups[i].places[k]]);
+        clock_.mark(Stage::open);
+        if (!last) prefetch_copies(lane, groups[i + 1]);
+        clock_.mark(Stage::gather);
+        forward_opened(groups[i].conference);
+        clock_.mark(Stage::copy);
     }
 }
 
 // A burst waits for memory together: first the streams and recipients of all packets are asked for,
-// then, one group ahead of its turn, what only they know the place of.
+// then, one group ahead of its turn, what only they know the place of: in two parts, what opening
+// reads and what the first copy does, so that neither has more to wait for than memory gives at
+// once.
 void Receiver::prefetch_streams(const Lane& lane) const {
     for (unsigned i = 0; i < lane.count; ++i) {
         const auto& packet = lane.packets[i];
@@ -97,26 +104,23 @@ void Receiver::prefetch_streams(const Lane& lane) const {
     }
 }
 
-void Receiver::prefetch(const Lane& lane, const LaneGroup& group) const {
+void Receiver::prefetch_packets(const Lane& lane, const LaneGroup& group) const {
     for (unsigned i = 0; i < group.count; ++i) {
         const auto& packet = lane.packets[group.places[i]];
         const auto& endpoint = *packet.sender->endpoint;
         prefetch_lines(packet.data, std::min<std::size_t>(packet.bytes / kLine + 1, kPayloadLines));
         __builtin_prefetch(packet.data + packet.bytes - 1);
-        if (i != 0 || !endpoint.hop.keyed() || packet.bytes < srtp::kRtpFixedHeaderBytes) continue;
-        endpoint.hop.newest()->prefetch_rtp(packet.bytes);
-        const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
-        if (const auto* stream = endpoint.streams.find(ssrc))
-            prefetch_lines(stream->legs.data(), kLegLines);
+        if (i == 0 && endpoint.hop.keyed()) endpoint.hop.newest()->prefetch_rtp(packet.bytes);
     }
-    forwarder_.prefetch_first_key(group.conference, lane.packets[group.places[0]].bytes);
 }
 
-void Receiver::run(const Lane& lane, const LaneGroup& group) {
-    for (unsigned i = 0; i < group.count; ++i) rtp_packet(lane.packets[group.places[i]]);
-    clock_.mark(Stage::open);
-    forward_opened(group.conference);
-    clock_.mark(Stage::copy);
+void Receiver::prefetch_copies(const Lane& lane, const LaneGroup& group) const {
+    const auto& packet = lane.packets[group.places[0]];
+    forwarder_.prefetch_first_key(group.conference, packet.bytes);
+    if (packet.bytes < srtp::kRtpFixedHeaderBytes) return;
+    const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
+    if (const auto* stream = packet.sender->endpoint->streams.find(ssrc))
+        prefetch_lines(stream->legs.data(), kLegLines);
 }
 
 void Receiver::rtp_packet(const MediaPacket& packet) {

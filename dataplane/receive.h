@@ -59,8 +59,8 @@ class Receiver {
     };
 
     void prefetch_streams(const Lane& lane) const;
-    void prefetch(const Lane& lane, const LaneGroup& group) const;
-    void run(const Lane& lane, const LaneGroup& group);
+    void prefetch_packets(const Lane& lane, const LaneGroup& group) const;
+    void prefetch_copies(const Lane& lane, const LaneGroup& group) const;
     void rtp_packet(const MediaPacket& packet);
     // False: the packet has met its end already.
     bool gather(RtpJob& job);

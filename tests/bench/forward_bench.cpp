@@ -61,9 +61,9 @@ void print(const ForwardResult& result) {
     const auto& row = result.row;
     std::cout << fmt::format(
         "{:>6} B  N={:<4} G={}  AES-{}  {:8.1f} cycles  limit {:7.1f}  ratio {:.2f}  {:6.2f} Mpps "
-        "out",
+        "out  memory {:.0f} cycles/line",
         row.size_bytes, row.receivers, row.group, row.aes_bits, row.cycles_per_packet,
-        *row.limit_cycles_per_packet, *row.ratio_to_limit, row.mpps_out);
+        *row.limit_cycles_per_packet, *row.ratio_to_limit, row.mpps_out, result.line_cycles);
     static constexpr std::array kNames{"receive", "classify", "gather", "open", "copy", "send"};
     for (std::size_t stage = 0; stage < result.stages.size(); ++stage)
         std::cout << fmt::format("  {} {:.0f}", kNames[stage], result.stages[stage]);
@@ -90,6 +90,7 @@ int run(const Options& options) {
                                         options.runs, options.packets);
                     print(result);
                     rows.push_back(to_json(result.row, options.commit));
+                    rows.back()["memory_cycles_per_line"] = result.line_cycles;
                     rows.back()["hugepages"] = lab.in_hugepages();
                     rows.back()["software_checksums"] = options.software_checksums;
                 }

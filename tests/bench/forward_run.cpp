@@ -100,11 +100,12 @@ ForwardResult measure_forward(ForwardLab& lab, const FanOutConfig& setting, unsi
     open_streams(fan_out, feed);
     feed.start();
     run_once(fan_out, feed, packets / 4);
-    std::vector<double> cycles, ratios, limits;
+    std::vector<double> cycles, ratios, limits, lines;
     for (unsigned run = 0; run < runs; ++run) {
         // The limit beside each run, so that a change of clock hits both.
         limits.push_back(
             measure_cipher(setting.aes_bits, setting.size_bytes, 5).limit(setting.receivers));
+        lines.push_back(measure_memory(3));
         cycles.push_back(run_once(fan_out, feed, packets));
         ratios.push_back(limits.back() / cycles.back());
     }
@@ -120,6 +121,7 @@ ForwardResult measure_forward(ForwardLab& lab, const FanOutConfig& setting, unsi
                   .cycles_per_packet = per_packet,
                   .limit_cycles_per_packet = median(limits),
                   .ratio_to_limit = median(ratios)};
+    result.line_cycles = median(lines);
     result.stages = stages_of(fan_out.worker());
     return result;
 }

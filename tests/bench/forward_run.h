@@ -34,6 +34,7 @@ class ForwardLab {
 
 struct ForwardResult {
     Row row;
+    double line_cycles;  // measure_memory() beside the runs
     // Cycles per packet sent of each stage; empty unless the build measures stages.
     std::vector<double> stages;
 };

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "dataplane/srtp/hot_memory.h"
 #include "dataplane/srtp/profile.h"
 #include "tests/bench/median.h"
 
@@ -34,6 +35,26 @@ double cycles_per_packet(unsigned rounds, Work work) {
 }
 
 }  // namespace
+
+double measure_memory(unsigned rounds) {
+    constexpr std::size_t kBytes = std::size_t{64} << 20, kLine = 64, kLines = kBytes / kLine;
+    constexpr unsigned kReads = 50000;
+    // In huge pages, as the tables are.
+    static std::vector<std::uint8_t, srtp::HotAllocator<std::uint8_t>> memory(kBytes);
+    std::vector<double> measured;
+    std::uint64_t place = 1;
+    unsigned sum = 0;
+    for (unsigned round = 0; round < rounds; ++round) {
+        const auto start = rte_rdtsc();
+        for (unsigned i = 0; i < kReads; ++i) {
+            place = place * 6364136223846793005ULL + 1442695040888963407ULL;
+            sum += memory[(place >> 33) % kLines * kLine];
+        }
+        measured.push_back(static_cast<double>(rte_rdtsc() - start) / kReads);
+    }
+    if (sum != 0) throw std::runtime_error("memory that was never written is not zero");
+    return median(measured);
+}
 
 CipherCost measure_cipher(unsigned aes_bits, std::size_t size_bytes, unsigned rounds) {
     static const std::unique_ptr<IMB_MGR, ManagerDeleter> manager(alloc_mb_mgr(0));

@@ -1,5 +1,5 @@
-// The limit that a forwarding loop is held against: AES-GCM alone, one hot key, on buffers in the
-// cache. No packets.
+// What a forwarding loop is held against: AES-GCM alone, one hot key, on buffers in the cache; and
+// what this machine's memory gives while others use it too. No packets.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,11 @@ struct CipherCost {
         return (open_cycles + receivers * seal_cycles) / receivers;
     }
 };
+// Cycles (TSC) per cache line when lines anywhere in 64 MiB are read as fast as they come, many at
+// a time: what the state of thousands of receivers costs to reach. Measured now; median of
+// `rounds`.
+double measure_memory(unsigned rounds);
+
 CipherCost measure_cipher(unsigned aes_bits, std::size_t size_bytes, unsigned rounds);
 
 }  // namespace mdd::bench
