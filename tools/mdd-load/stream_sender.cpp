@@ -5,7 +5,8 @@
 #include <array>
 #include <cstring>
 
-#include "dataplane/srtp/ohb.h"
+#include "dataplane/srtp/rtp.h"
+#include "tools/mdd-endpoint/original_header.h"
 #include "tools/mdd-load/key_prefetch.h"
 
 namespace mdd::load {
@@ -81,7 +82,7 @@ StreamSender::Written StreamSender::write_packet(StreamIndex index, bool ends_fr
                                      inner_bytes, static_cast<std::uint8_t>(tag_bytes)});
     auto* inner = journal_.bytes_at(place);
     seal_inner(stream, index, header, inner);
-    srtp::write_ohb({}, inner + inner_bytes);
+    inner[inner_bytes] = endpoint::kUnchangedHeader;
     auto* payload = rtp + srtp::kRtpFixedHeaderBytes;
     srtp::seal(key, key.rtp_nonce(stream.ssrc, stream.next_index), header,
                srtp::Bytes(inner, stream.size_bytes), payload);

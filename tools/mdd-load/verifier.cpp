@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "dataplane/srtp/ohb.h"
+#include "dataplane/srtp/rtp.h"
+#include "tools/mdd-endpoint/original_header.h"
 #include "tools/mdd-load/key_prefetch.h"
 #include "tools/mdd-load/stream_sender.h"
 
@@ -133,8 +134,8 @@ void Verifier::take_rtp(const Rtp& rtp, Tsc now) {
     const auto plain_bytes = open_outer(receiver, leg, packet, view->header());
     if (plain_bytes == kFailed) return refuse(receiver, count);
     const srtp::Bytes plain(plain_.data(), plain_bytes);
-    const auto ohb = srtp::read_ohb(plain);
-    if (!ohb) {
+    const auto ohb = endpoint::parse_original_header(plain);
+    if (!ohb || plain_bytes < srtp::kTagBytes + ohb->size_bytes) {
         ++count.bad_inner;
         return;
     }
@@ -147,7 +148,7 @@ void Verifier::take_rtp(const Rtp& rtp, Tsc now) {
     }
     // The EKT tag is nobody's business on the way.
     const bool is_tag_whole = std::ranges::equal(datagram.last(*ekt_bytes), journal_.tag_of(*sent));
-    const auto inner = plain.first(plain_bytes - ohb->size_bytes());
+    const auto inner = plain.first(plain_bytes - ohb->size_bytes);
     const auto original = journal_.bytes_of(*sent);
     if (!is_tag_whole || inner.size() != original.size() ||
         std::memcmp(inner.data(), original.data(), inner.size()) != 0 ||
