@@ -5,8 +5,8 @@
 
 #include "dataplane/net/frame.h"
 #include "dataplane/srtp/demux.h"
-#include "tests/support/ohb_reference.h"
 #include "dataplane/srtp/rtp.h"
+#include "tests/support/ohb_reference.h"
 
 namespace mdd::test {
 namespace {

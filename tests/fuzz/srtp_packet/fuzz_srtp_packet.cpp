@@ -2,9 +2,9 @@
 // an endpoint, which takes the fuzzer past the tag: opened, relayed to a second key, opened there,
 // equal but for what was changed.
 #include "dataplane/srtp/demux.h"
-#include "tests/support/ohb_reference.h"
 #include "tests/support/fuzz_input.h"
 #include "tests/support/hop_packets.h"
+#include "tests/support/ohb_reference.h"
 
 using namespace mdd;
 
