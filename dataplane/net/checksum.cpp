@@ -33,7 +33,7 @@ std::uint64_t sum_rest(const std::uint8_t* p, std::size_t left) {
 
 // A register of 32-bit words; the compiler knows the instructions in the functions below.
 template <std::size_t Size>
-using Words [[gnu::vector_size(Size), gnu::aligned(1), gnu::may_alias]] = std::uint32_t;
+using Words [[gnu::vector_size(Size)]] = std::uint32_t;
 
 // The two halves of a register, added. By reference all: how a wide register is handed over depends
 // on the instructions in use.
@@ -51,7 +51,8 @@ template <std::size_t Size>
 [[gnu::always_inline]] inline std::uint64_t sum_wide(const std::uint8_t* p, std::size_t left,
                                                      Words<Size>& sums) {
     for (; left >= Size; p += Size, left -= Size) {
-        const auto words = *reinterpret_cast<const Words<Size>*>(p);
+        Words<Size> words;
+        std::memcpy(&words, p, Size);  // of any alignment
         sums += (words & 0xffff) + (words >> 16);
     }
     if constexpr (Size > 16) {

@@ -1,5 +1,5 @@
-// Blocks of huge pages, cut up from the front; see hot_memory.h. With AddressSanitizer every object
-// is an allocation of its own, or it would not see what is used after it was freed.
+// Blocks of huge pages, cut up from the front; see hot_memory.h. Under a sanitizer every object is
+// an allocation of its own, or it would not see what is used after it was freed.
 #include "dataplane/srtp/hot_memory.h"
 
 #include <sys/mman.h>
@@ -9,33 +9,31 @@
 #include <unordered_map>
 #include <vector>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MDD_HOT_MEMORY_IS_HEAP 1
+#elif defined(__has_feature)  // clang has no names for them
+#define MDD_HOT_MEMORY_IS_HEAP (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define MDD_HOT_MEMORY_IS_HEAP 0
+#endif
+
 namespace mdd::srtp {
 namespace {
 
 constexpr std::size_t kLine = 64;
 
-#ifndef __SANITIZE_ADDRESS__
+#if !MDD_HOT_MEMORY_IS_HEAP
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 class HotMemory {
   public:
     void* allocate(std::size_t size_bytes) {
-        const std::lock_guard lock(mutex_);
-        auto& freed = freed_[size_bytes];
-        if (!freed.empty()) {
-            void* memory = freed.back();
-            freed.pop_back();
-            return memory;
-        }
+        if (void* memory = take(size_bytes)) return memory;
         // Without another block it is ordinary memory, or the exception that comes with having
-        // none.
-        if (left_ < size_bytes && !open_block(size_bytes))
-            return ::operator new (size_bytes, std::align_val_t{kLine});
-        void* memory = next_;
-        next_ += size_bytes;
-        left_ -= size_bytes;
-        return memory;
+        // none. Not under the lock: an exception passes through this room, which is compiled
+        // without them, and unlocks nothing.
+        return ::operator new (size_bytes, std::align_val_t{kLine});
     }
     void free(void* memory, std::size_t size_bytes) {
         const std::lock_guard lock(mutex_);
@@ -43,7 +41,22 @@ class HotMemory {
     }
 
   private:
-    // What is left of the block in use is given up: a few hundred bytes of two million.
+    // Null: the system gives no block.
+    void* take(std::size_t size_bytes) {
+        const std::lock_guard lock(mutex_);
+        if (const auto freed = freed_.find(size_bytes);
+            freed != freed_.end() && !freed->second.empty()) {
+            void* memory = freed->second.back();
+            freed->second.pop_back();
+            return memory;
+        }
+        if (left_ < size_bytes && !open_block(size_bytes)) return nullptr;
+        void* memory = next_;
+        next_ += size_bytes;
+        left_ -= size_bytes;
+        return memory;
+    }
+    // What is left of the block in use, less than was asked for, is given up.
     bool open_block(std::size_t size_bytes) {
         const auto block = (size_bytes + kHugePage - 1) / kHugePage * kHugePage;
         // One page more, to begin at a multiple of a huge page.
@@ -80,7 +93,7 @@ std::size_t whole_lines(std::size_t size_bytes) {
 }  // namespace
 
 void* hot_allocate(std::size_t size_bytes) {
-#ifdef __SANITIZE_ADDRESS__
+#if MDD_HOT_MEMORY_IS_HEAP
     return ::operator new (whole_lines(size_bytes), std::align_val_t{kLine});
 #else
     return hot_memory().allocate(whole_lines(size_bytes));
@@ -89,7 +102,7 @@ void* hot_allocate(std::size_t size_bytes) {
 
 void hot_free(void* memory, [[maybe_unused]] std::size_t size_bytes) noexcept {
     if (memory == nullptr) return;
-#ifdef __SANITIZE_ADDRESS__
+#if MDD_HOT_MEMORY_IS_HEAP
     ::operator delete (memory, std::align_val_t{kLine});
 #else
     hot_memory().free(memory, whole_lines(size_bytes));

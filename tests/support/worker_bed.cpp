@@ -13,10 +13,6 @@ namespace {
 
 const auto kOurs = *net::parse_socket_address("10.9.0.1:5004");
 
-net::SocketAddress address_of(unsigned member) {
-    return {net::to_be(0x0a090002u + member), net::to_be(std::uint16_t{40000})};
-}
-
 net::MacAddress mac_of(unsigned member) {
     return {{2, 0, 0, 0, 1, static_cast<std::uint8_t>(member)}};
 }
@@ -64,26 +60,36 @@ WorkerBed::WorkerBed(const BedOptions& options) : options_(options), random_(nex
     for (unsigned m = 0; m < options.members; ++m) {
         owners_.push_back(options.owner ? options.owner(m)
                                         : static_cast<WorkerIndex>(m % options.workers));
-        for (unsigned w = 0; w < options.workers; ++w) {
-            auto member = std::make_unique<Member>();
-            member->slot = static_cast<MemberSlot>(m);
-            member->owner = owners_[m];
-            member->remote = address_of(m);
-            member->local = kOurs;
-            member->next_hop = member->remote.ip;
-            if (w == owners_[m]) member->endpoint = std::make_unique<Endpoint>();
-            post(static_cast<WorkerIndex>(w),
-                 AddMember{std::move(member),
-                           {.header = net::make_header_template(ring_->port().mac(), mac_of(m),
-                                                                kOurs, address_of(m)),
-                            .state = Recipient::State::resolved}});
-        }
+        seat(m);
     }
     keys_.resize(options.members);
     transmit_.resize(options.members);
     inbox_.resize(options.members);
     refused_.resize(options.members);
     key_starts_.resize(options.members);
+}
+
+net::SocketAddress WorkerBed::address_of(unsigned member) {
+    return {net::to_be(0x0a090002u + member), net::to_be(std::uint16_t{40000})};
+}
+
+void WorkerBed::seat(unsigned m, Recipient::State state) {
+    const bool known = state == Recipient::State::resolved;
+    for (unsigned w = 0; w < options_.workers; ++w) {
+        auto member = std::make_unique<Member>();
+        member->slot = static_cast<MemberSlot>(m);
+        member->owner = owners_[m];
+        member->remote = address_of(m);
+        member->local = kOurs;
+        member->next_hop = member->remote.ip;
+        if (w == owners_[m]) member->endpoint = std::make_unique<Endpoint>();
+        post(static_cast<WorkerIndex>(w),
+             AddMember{std::move(member),
+                       {.header = net::make_header_template(ring_->port().mac(),
+                                                            known ? mac_of(m) : net::MacAddress{},
+                                                            kOurs, address_of(m)),
+                        .state = state}});
+    }
 }
 
 WorkerBed::~WorkerBed() {
@@ -117,6 +123,13 @@ Decision WorkerBed::decide(unsigned member, std::uint64_t epoch) {
     workers_[owners_[member]]->poll_once();
     const auto answer = mailboxes_[owners_[member]]->acknowledged();
     return std::get<DecideKeys>(answer->body).decision;
+}
+
+bool WorkerBed::heard(unsigned member) {
+    hand_in(owners_[member], PollActivity{0, static_cast<MemberSlot>(member)});
+    workers_[owners_[member]]->poll_once();
+    const auto answer = mailboxes_[owners_[member]]->acknowledged();
+    return std::get<PollActivity>(answer->body).heard;
 }
 
 void WorkerBed::fill_notices(WorkerIndex worker) {

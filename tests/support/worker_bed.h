@@ -50,6 +50,12 @@ class WorkerBed {
     void leave(unsigned member);
     std::uint64_t newest_epoch() const { return epoch_; }
 
+    // Puts a member in its place on every worker, or there anew: `resolved` with its link-layer
+    // address, `unresolved` without one.
+    void seat(unsigned member, Recipient::State state = Recipient::State::resolved);
+    // Whether anything of a member has verified since the last time this was asked.
+    bool heard(unsigned member);
+
     // Sends an RTP packet from a member: protected by libsrtp, EKT tail appended for double
     // profiles, on `queue`.
     void send_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t sequence,
@@ -87,7 +93,9 @@ class WorkerBed {
     bool conserved() const;
     const std::vector<Notice>& notices() const { return notices_; }
     RingPort& ring() { return *ring_; }
+    rte_mempool* copy_pool() { return pool_.get(); }
     WorkerIndex owner(unsigned member) const { return owners_[member]; }
+    static net::SocketAddress address_of(unsigned member);
     static Packet frame_from(unsigned member, const Packet& datagram);
     unsigned free_buffers() const;
 

@@ -1,0 +1,73 @@
+// Hot memory: what is handed out, what comes back, and what happens when there is none. What it
+// does for speed: tests/bench.
+#include "dataplane/srtp/hot_memory.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace mdd::srtp {
+namespace {
+
+// In sanitizer builds every object is an allocation of its own.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kIsHeap = true;
+#else
+constexpr bool kIsHeap = false;
+#endif
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+struct Piece {
+    explicit Piece(std::size_t size_bytes)
+        : at(static_cast<std::uint8_t*>(hot_allocate(size_bytes))), bytes(size_bytes) {}
+    std::uint8_t* at;
+    std::size_t bytes;
+};
+
+TEST(HotMemory, PiecesOfAnySizeBeginALineAndDoNotOverlap) {
+    std::vector<Piece> pieces;
+    for (const std::size_t size : {kHugePage - 64, kHugePage, kHugePage + 1, 3 * kHugePage})
+        pieces.emplace_back(size);
+    for (std::size_t size = 1; size < 3000; size += 7) pieces.emplace_back(size);
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(pieces[i].at) % 64, 0u);
+        std::memset(pieces[i].at, static_cast<int>(i % 251), pieces[i].bytes);
+    }
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+        const std::vector<std::uint8_t> expected(pieces[i].bytes,
+                                                 static_cast<std::uint8_t>(i % 251));
+        EXPECT_EQ(std::memcmp(pieces[i].at, expected.data(), expected.size()), 0) << i;
+        hot_free(pieces[i].at, pieces[i].bytes);
+    }
+}
+
+TEST(HotMemory, WhatWasFreedServesTheSameNumberOfLinesAndNoOther) {
+    if (kIsHeap) GTEST_SKIP() << "the sanitizer's allocator keeps what was freed";
+    constexpr std::size_t kSize = 64 * 777;  // nothing else here has it
+    void* first = hot_allocate(kSize);
+    hot_free(first, kSize);
+    void* other = hot_allocate(kSize + 1);
+    EXPECT_NE(other, first);
+    void* again = hot_allocate(kSize - 63);
+    EXPECT_EQ(again, first);
+    void* second = hot_allocate(kSize);
+    EXPECT_NE(second, first);
+    hot_free(other, kSize + 1);
+    hot_free(again, kSize);
+    hot_free(second, kSize);
+}
+
+TEST(HotMemory, ARequestThatCannotBeMetIsAnExceptionAndTheNextOneIsMet) {
+    if (kIsHeap) GTEST_SKIP() << "the sanitizer's allocator aborts instead";
+    EXPECT_THROW(hot_allocate(std::size_t{1} << 60), std::bad_alloc);
+    void* next = hot_allocate(64);
+    EXPECT_NE(next, nullptr);
+    hot_free(next, 64);
+}
+
+}  // namespace
+}  // namespace mdd::srtp
