@@ -186,6 +186,7 @@ ScalingLab::Stations ScalingLab::make_stations(const FanOutConfig& config) {
                                              : hand_offs_[other * workers + worker].get());
         }
         stations.push_back(std::make_unique<Station>(config, *ports_[worker], place));
+        stations.back()->open_streams();
     }
     return stations;
 }

@@ -28,7 +28,9 @@ StationPorts::StationPorts(const std::string& name, unsigned packets)
 Station::Station(const FanOutConfig& config, StationPorts& ports, const WorkerPlace& place)
     : ports_(ports),
       fan_out_(config, ports.in.port(), ports.sink.port(), ports.copies.get(), place),
-      writer_(fan_out_) {
+      writer_(fan_out_) {}
+
+void Station::open_streams() {
     for (std::size_t granted = 0; granted < fan_out_.senders().size();) {
         fill(kBatch, /*cold=*/false);
         worker().poll_once();

@@ -26,14 +26,15 @@ struct StationPorts {
 // beforehand.
 class alignas(64) Station {
   public:
-    // Control's part; every sender has been heard afterwards, and its SSRC granted. Throws when the
-    // worker drops anything.
     Station(const FanOutConfig& config, StationPorts& ports, const WorkerPlace& place);
     // Empties the receive ring. Precondition: the worker polls no more.
     ~Station();
     Station(const Station&) = delete;
     Station& operator=(const Station&) = delete;
 
+    // Control's part: every sender has been heard afterwards, and its SSRC granted. Throws when the
+    // worker drops anything.
+    void open_streams();
     // Tops the receive ring up to about `packets` from the calling thread; `cold`: they lie in no
     // cache afterwards.
     void fill(unsigned packets, bool cold);
