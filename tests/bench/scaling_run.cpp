@@ -87,6 +87,8 @@ struct alignas(64) Share {
 // slice, so that all the time that is counted all workers run.
 Share work(Station& station, Slice& slice, bool cold) {
     auto& worker = station.worker();
+    if (!srtp::aead_own_code())  // as Worker::run() does
+        throw std::runtime_error("The cipher's library cannot be copied for a worker.");
     station.fill(cold ? kColdPackets : kWarmPackets, cold);
     const auto before = worker.counters().rtp_sent.read();
     Share share;
