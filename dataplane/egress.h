@@ -55,8 +55,8 @@ class Egress {
     void flush();
 
   private:
-    // What leaves by one port.
-    struct Way {
+    // What leaves by one port. Written with every packet: on lines that nothing else is on.
+    struct alignas(64) Way {
         std::size_t most_payload_bytes = 0;
         bool device_checksums = false;
         unsigned count = 0;

@@ -7,10 +7,14 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "dataplane/srtp/hot_memory.h"
+
 namespace mdd {
 
+// Shares no cache line with anything else: the producer's index, the consumer's, and the items each
+// begin on one of their own.
 template <typename T>
-class SpscQueue {
+class alignas(64) SpscQueue {
   public:
     static_assert(std::is_trivially_copyable_v<T>);
     explicit SpscQueue(std::size_t capacity) : capacity_(capacity), queue_(capacity) {}
@@ -28,7 +32,9 @@ class SpscQueue {
 
   private:
     const std::size_t capacity_;
-    boost::lockfree::spsc_queue<T> queue_;
+    // Boost begins with the producer's index and puts the consumer's a line further on.
+    alignas(64)
+        boost::lockfree::spsc_queue<T, boost::lockfree::allocator<srtp::HotAllocator<T>>> queue_;
 };
 
 }  // namespace mdd

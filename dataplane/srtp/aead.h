@@ -87,6 +87,11 @@ enum class AeadStart : std::uint8_t { ok, no_aes };
 // AES-NI/PCLMUL, nothing here may be used.
 AeadStart aead_start();
 
+// Gives the calling thread an image of the cipher's library of its own, for open() and seal(), and
+// self-tests it: cores that share one slow each other down. Lasts as long as the thread. False: it
+// goes on with the shared one. After aead_start(); not while it polls.
+bool aead_own_code();
+
 // "SSE", "AVX", "AVX2" or "AVX512"; and the version text of the library. After aead_start().
 std::string_view aead_code_path();
 std::string_view aead_library_version();

@@ -6,18 +6,14 @@
 
 #include <stdexcept>
 
-#include "dataplane/net/header_template.h"
-
 namespace mdd::bench {
 namespace {
 
 constexpr unsigned kEalWorker = 0;
-constexpr std::size_t kRtpHeaderBytes = 12;
 
 }  // namespace
 
-ColdFeed::ColdFeed(FanOut& fan_out, test::RingPort& in)
-    : fan_out_(fan_out), in_(in), plain_(fan_out.config().size_bytes) {}
+ColdFeed::ColdFeed(FanOut& fan_out, test::RingPort& in) : writer_(fan_out), in_(in) {}
 
 ColdFeed::~ColdFeed() {
     stopping_ = true;
@@ -37,7 +33,7 @@ void ColdFeed::start() {
 
 bool ColdFeed::fill_batch() {
     if (rte_pktmbuf_alloc_bulk(in_.pool(), batch_.data(), kBatch) != 0) return false;
-    for (auto* packet : batch_) write(packet);
+    for (auto* packet : batch_) writer_.write(packet);
     return true;
 }
 
@@ -59,28 +55,6 @@ void ColdFeed::run() {
         }
         rte_pktmbuf_free_bulk(batch_.data() + done, kBatch - done);
     }
-}
-
-void ColdFeed::write(rte_mbuf* packet) {
-    auto& sender = fan_out_.senders()[sender_];
-    if (++in_group_ == fan_out_.config().group) {
-        in_group_ = 0;
-        sender_ = (sender_ + 1) % fan_out_.senders().size();
-    }
-    // The last byte is the EKT tag, a short one.
-    const std::size_t payload_bytes = kRtpHeaderBytes + plain_.size() + srtp::kTagBytes + 1;
-    auto* frame = reinterpret_cast<std::uint8_t*>(
-        rte_pktmbuf_append(packet, static_cast<std::uint16_t>(net::kHeaderBytes + payload_bytes)));
-    net::write_headers(sender.header, frame, payload_bytes);
-    auto* rtp = frame + net::kHeaderBytes;
-    const std::array<std::uint8_t, kRtpHeaderBytes> fixed{0x80, 96};
-    std::memcpy(rtp, fixed.data(), fixed.size());
-    srtp::store_be16(rtp + 2, static_cast<std::uint16_t>(sender.index));
-    srtp::store_be32(rtp + 8, sender.ssrc);
-    srtp::seal(*sender.key, sender.key->rtp_nonce(sender.ssrc, sender.index),
-               srtp::Bytes(rtp, kRtpHeaderBytes), plain_, rtp + kRtpHeaderBytes);
-    rtp[payload_bytes - 1] = 0;
-    ++sender.index;
 }
 
 }  // namespace mdd::bench

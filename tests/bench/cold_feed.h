@@ -5,7 +5,7 @@
 #include <array>
 #include <atomic>
 
-#include "tests/bench/fan_out.h"
+#include "tests/bench/packet_writer.h"
 #include "tests/support/ring_port.h"
 
 namespace mdd::bench {
@@ -31,16 +31,10 @@ class ColdFeed {
   private:
     void run();
     bool fill_batch();
-    // The next packet of the next sender into an empty buffer.
-    void write(rte_mbuf* packet);
 
-    FanOut& fan_out_;
+    PacketWriter writer_;
     test::RingPort& in_;
-    // An inner ciphertext and tag of no meaning, and a header block that says: nothing changed.
-    const std::vector<std::uint8_t> plain_;
     std::array<rte_mbuf*, kBatch> batch_;
-    std::size_t sender_ = 0;
-    unsigned in_group_ = 0;
     std::atomic<bool> stopping_{false};
 };
 

@@ -1,6 +1,8 @@
 // The conferences of the forwarding benchmark: see fan_out.h.
 #include "tests/bench/fan_out.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 #include <random>
@@ -54,17 +56,21 @@ std::vector<std::size_t> shuffled(std::size_t count, std::mt19937_64& random) {
 
 }  // namespace
 
-FanOut::FanOut(const FanOutConfig& config, Port& in, Port& out, rte_mempool* copies)
-    : config_(config), out_(out), mailbox_(kMailboxPlaces) {
+FanOut::FanOut(const FanOutConfig& config, Port& in, Port& out, rte_mempool* copies,
+               const WorkerPlace& place)
+    : config_(config), index_(place.index), out_(out), mailbox_(kMailboxPlaces) {
     const std::size_t members = config.receivers + std::size_t{1};
     const std::size_t flows = members * config.conferences();
     worker_ = std::make_unique<Worker>(
-        WorkerConfig{.ports = {{&in, kOurs.ip, 0, 0}, {&out, kOurs.ip, -1, 0}},
+        WorkerConfig{.index = place.index,
+                     .ports = {{&in, kOurs.ip, 0, 0}, {&out, kOurs.ip, -1, 0}},
                      .udp_ports = {5004},
                      .pool = copies,
                      .adaptive_idle = false,
                      .conferences = config.conferences(),
-                     .flows = flows},
+                     .flows = flows,
+                     .to_worker = place.to_worker,
+                     .from_worker = place.from_worker},
         mailbox_);
     std::mt19937_64 random(config.keys);
     keys_.resize(flows);
@@ -95,6 +101,7 @@ void FanOut::add_member(ConferenceSlot conference, MemberSlot slot) {
     auto member = std::make_unique<Member>();
     member->conference = conference;
     member->slot = slot;
+    member->owner = index_;
     member->remote = {net::to_be(kFirstAddress + number), net::to_be(std::uint16_t{40000})};
     member->local = kOurs;
     if (sends) member->endpoint = std::make_unique<Endpoint>();
@@ -133,6 +140,13 @@ unsigned FanOut::grant() {
         ++granted;
     }
     return granted;
+}
+
+void FanOut::check_drops() const {
+    for (std::size_t v = 1; v < srtp::kVerdictTexts.size(); ++v)
+        if (const auto count = worker_->counters().drops[v].read(); count != 0)
+            throw std::runtime_error(
+                fmt::format("The loop lost {} packets: {}.", count, srtp::kVerdictTexts[v].name));
 }
 
 }  // namespace mdd::bench

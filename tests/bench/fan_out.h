@@ -29,10 +29,18 @@ struct FanOutSender {
     std::uint64_t index = 0;  // of its next packet
 };
 
+// Which worker it is, and its ways to the others.
+struct WorkerPlace {
+    WorkerIndex index = 0;
+    std::vector<HandOffQueue*> to_worker = {};    // by WorkerIndex; null for itself
+    std::vector<HandOffQueue*> from_worker = {};  // likewise
+};
+
 class FanOut {
   public:
     // Between queue 0 of `in` and queue 0 of `out`; `copies` is the pool of what is sent.
-    FanOut(const FanOutConfig& config, Port& in, Port& out, rte_mempool* copies);
+    FanOut(const FanOutConfig& config, Port& in, Port& out, rte_mempool* copies,
+           const WorkerPlace& place = {});
     ~FanOut();
 
     Worker& worker() { return *worker_; }
@@ -41,6 +49,9 @@ class FanOut {
     std::vector<FanOutSender>& senders() { return senders_; }
     // Grants every SSRC that the worker has asked about; returns how many.
     unsigned grant();
+    // Throws when the worker has dropped anything: a loop that loses packets is not the one to be
+    // measured.
+    void check_drops() const;
 
   private:
     void add_conference(ConferenceSlot slot);
@@ -48,6 +59,7 @@ class FanOut {
     void post(decltype(Command::body) body);
 
     const FanOutConfig config_;
+    const WorkerIndex index_;
     Port& out_;
     Mailbox mailbox_;
     std::vector<std::unique_ptr<const srtp::Keyset>> keys_;  // by member, all conferences in turn

@@ -1,12 +1,11 @@
 // Measuring the forwarding loop: see forward_run.h.
 #include "tests/bench/forward_run.h"
 
-#include <fmt/format.h>
 #include <rte_cycles.h>
 
-#include <fstream>
 #include <stdexcept>
 
+#include "tests/bench/bench_eal.h"
 #include "tests/bench/limit.h"
 #include "tests/bench/median.h"
 
@@ -14,35 +13,13 @@ namespace mdd::bench {
 namespace {
 
 constexpr unsigned kBurst = 32;
-constexpr unsigned kMemoryMib = 96, kHugePageMib = 2;
+constexpr unsigned kMemoryMib = 96;
 
-bool hugepages_are_free() {
-    std::ifstream file("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
-    unsigned free = 0;
-    return file >> free && free * kHugePageMib >= kMemoryMib;
-}
-
-bool start_eal() {
+bool start_on_last_cpus() {
     const auto cpus = test::cpus_of_process();
     if (cpus.size() < 2)
         throw std::runtime_error("Two CPUs are needed: one for the worker and one that feeds it.");
-    EalConfig eal;
-    eal.program = "forward_bench";
-    eal.no_huge_mib = kMemoryMib;
-    eal.control_cpus = {cpus.back()};
-    eal.worker_cpus = {cpus[cpus.size() - 2]};
-    const bool hugepages = hugepages_are_free();
-    if (hugepages) eal.hugepages_mib = {kMemoryMib};
-    test::test_eal(eal);
-    return hugepages;
-}
-
-// Nothing may be dropped: a loop that loses packets is not the one to be measured.
-void check_drops(const Counters& counters) {
-    for (std::size_t v = 1; v < srtp::kVerdictTexts.size(); ++v)
-        if (const auto count = counters.drops[v].read(); count != 0)
-            throw std::runtime_error(
-                fmt::format("The loop lost {} packets: {}.", count, srtp::kVerdictTexts[v].name));
+    return start_eal("forward_bench", cpus.back(), {cpus[cpus.size() - 2]}, kMemoryMib);
 }
 
 // Cycles per packet sent over at least `packets` of them. Only rounds with a whole burst count.
@@ -57,7 +34,7 @@ double run_once(FanOut& fan_out, const ColdFeed& feed, unsigned packets) {
         worker.poll_once();
         cycles += rte_rdtsc() - start;
     }
-    check_drops(counters);
+    fan_out.check_drops();
     return static_cast<double>(cycles) / static_cast<double>(sent);
 }
 
@@ -67,7 +44,7 @@ void open_streams(FanOut& fan_out, ColdFeed& feed) {
     while (granted < fan_out.senders().size()) {
         feed.feed_batch();
         fan_out.worker().poll_once();
-        check_drops(fan_out.worker().counters());
+        fan_out.check_drops();
         granted += fan_out.grant();
     }
 }
@@ -90,7 +67,7 @@ std::vector<double> stages_of(const Worker&) {
 }  // namespace
 
 ForwardLab::ForwardLab(bool software_checksums)
-    : hugepages_(start_eal()),
+    : hugepages_(start_on_last_cpus()),
       sink_("net_null_sink", copies_.get(), /*completes_checksums=*/!software_checksums) {}
 
 ForwardResult measure_forward(ForwardLab& lab, const FanOutConfig& setting, unsigned runs,

@@ -5,6 +5,7 @@
 #include <intel-ipsec-mb.h>
 #include <rte_cycles.h>
 
+#include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <vector>

@@ -7,8 +7,7 @@
 namespace mdd::bench {
 
 NullSink::NullSink(const std::string& name, rte_mempool* pool, bool completes_checksums)
-    : in_flight_(kInFlight),
-      port_(Port::open({.name = name,
+    : port_(Port::open({.name = name,
                         .device = name,
                         .rx_interrupts = false,
                         .checksums_behind = completes_checksums},

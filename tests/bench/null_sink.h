@@ -2,13 +2,14 @@
 // stay in flight, so that fresh copies do not always come from the same few warm buffers.
 #pragma once
 
-#include <vector>
+#include <array>
 
 #include "dataplane/port.h"
 
 namespace mdd::bench {
 
-class NullSink {
+// Its worker writes to it with every packet, and shares no cache line of it.
+class alignas(64) NullSink {
   public:
     static constexpr unsigned kInFlight = 512;
     // `name` is unique in the process. `pool` gives the buffers that are in flight at the
@@ -26,7 +27,7 @@ class NullSink {
     static std::uint16_t exchange(std::uint16_t, std::uint16_t, rte_mbuf** packets,
                                   std::uint16_t count, void* self);
 
-    std::vector<rte_mbuf*> in_flight_;
+    std::array<rte_mbuf*, kInFlight> in_flight_{};
     std::size_t oldest_ = 0;
     Port port_;
     const rte_eth_rxtx_callback* callback_;
