@@ -68,7 +68,10 @@ std::vector<double> stages_of(const Worker&) {
 
 ForwardLab::ForwardLab(bool software_checksums)
     : hugepages_(start_on_last_cpus()),
-      sink_("net_null_sink", copies_.get(), /*completes_checksums=*/!software_checksums) {}
+      sink_("net_null_sink", copies_.get(), /*completes_checksums=*/!software_checksums) {
+    if (!srtp::aead_own_code())  // as Worker::run() does
+        throw std::runtime_error("The cipher's library cannot be mapped a second time.");
+}
 
 ForwardResult measure_forward(ForwardLab& lab, const FanOutConfig& setting, unsigned runs,
                               unsigned packets) {
