@@ -149,6 +149,29 @@ TEST_P(Copies, of_a_burst_of_many_senders_reach_everybody_else_in_order) {
     EXPECT_TRUE(bed.conserved());
 }
 
+TEST_P(Copies, of_a_packet_that_an_earlier_hop_has_renumbered_tell_the_first_number) {
+    if (!is_double()) GTEST_SKIP() << "this profile has no original header block";
+    auto bed = keyed_bed(2);
+    // [SEQ] Config, [PT][SEQ] Config: RFC 8723 §4.
+    std::uint16_t sequence = 7;
+    for (const auto& ohb : {Packet{0}, Packet{0x12, 0x34, 0x01}, Packet{96, 0x12, 0x34, 0x03}})
+        bed->send_datagram(0, bed->make_rtp(0, kSsrc, sequence++, 100, ohb));
+    bed->step();
+    const auto received = bed->take(1);
+    EXPECT_EQ(originals(received), (std::vector<std::uint16_t>{7, 0x1234, 0x1234}));
+    for (const auto& packet : received) EXPECT_EQ(packet.plain.size(), 112u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Copies, of_a_packet_that_nobody_else_is_there_for_are_none) {
+    auto bed = keyed_bed(1);
+    for (std::uint16_t i = 0; i < 10; ++i) bed->send_rtp(0, kSsrc, i);
+    bed->step();
+    EXPECT_EQ(bed->dropped(Verdict::no_subscriber), 10u);
+    EXPECT_EQ(bed->total(&Counters::planned), 0u);
+    EXPECT_TRUE(bed->conserved());
+}
+
 TEST_P(Copies, of_a_packet_whose_buffer_has_no_room_for_a_note_are_not_waited_for) {
     WorkerBed bed(BedOptions{.workers = GetParam().workers,
                              .members = 2,
