@@ -191,14 +191,14 @@ void WorkerBed::leave(unsigned member) {
 }
 
 Packet WorkerBed::make_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t sequence,
-                           std::size_t payload_bytes) {
+                           std::size_t payload_bytes, const Packet& ohb) {
     Packet rtp(12 + payload_bytes);
     rtp[0] = 0x80;
     rtp[1] = 96;
     srtp::store_be16(rtp.data() + 2, sequence);
     srtp::store_be32(rtp.data() + 8, ssrc);
     for (std::size_t i = 12; i < rtp.size(); ++i) rtp[i] = static_cast<std::uint8_t>(random_());
-    if (is_double()) rtp.push_back(0);  // OHB: nothing changed yet
+    if (is_double()) rtp.insert(rtp.end(), ohb.begin(), ohb.end());
     if (keys_[member].back()->send->protect(rtp) != srtp_err_status_ok)
         throw std::runtime_error("libsrtp refused to protect");
     if (is_double()) rtp.push_back(0);  // ShortEKTField

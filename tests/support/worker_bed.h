@@ -63,9 +63,10 @@ class WorkerBed {
     // Sends given bytes as the UDP payload of a frame from the member's address.
     void send_datagram(unsigned member, const Packet& datagram, int queue = -1);
     void send_rtcp(unsigned member, const Packet& compound, int queue = -1);
-    // The datagram that send_rtp() would send.
+    // The datagram that send_rtp() would send. `ohb`: for double profiles, what hops before us have
+    // changed; nothing.
     Packet make_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t sequence,
-                    std::size_t payload_bytes = 100);
+                    std::size_t payload_bytes = 100, const Packet& ohb = {0});
 
     // Runs every worker until nothing is left to do, answers notices, opens what came out.
     void step();

@@ -62,30 +62,45 @@ TEST_P(Copies, buffers_that_were_expected_and_not_needed_go_back) {
     bed->step();
     const auto before = bed->free_buffers();
     std::uint16_t sequence = 1;
-    for (unsigned member = 1; member < 4; ++member) {
-        // Of three copies of each packet there are fewer every time.
-        bed->pause(0, kSsrc, member, true);
-        for (unsigned i = 0; i < 5; ++i) bed->send_rtp(0, kSsrc, sequence++);
-        bed->step();
-        EXPECT_EQ(bed->free_buffers(), before);
+    // Of three copies of each packet there are fewer every time.
+    for (unsigned paused = 1; paused < 4; ++paused) {
+        bed->pause(0, kSsrc, paused, true);
+        for (const unsigned packets : {1u, 5u}) {
+            for (unsigned i = 0; i < packets; ++i) bed->send_rtp(0, kSsrc, sequence++);
+            bed->step();
+            EXPECT_EQ(bed->free_buffers(), before) << paused << " paused";
+        }
     }
-    EXPECT_EQ(bed->dropped(Verdict::leg_paused), 5u + 10u + 15u);
+    EXPECT_EQ(bed->dropped(Verdict::leg_paused), 6u * (1 + 2 + 3));
     EXPECT_TRUE(bed->conserved());
 }
 
 TEST_P(Copies, do_not_depend_on_what_their_buffers_were_used_for_before) {
+    constexpr std::uint16_t kCopies = 40;
     auto bed = keyed_bed(2);
     bed->send_rtp(0, kSsrc, 0);
     bed->step();
     bed->take(1);
     {
         Shortage all(bed->copy_pool(), 0);
-        for (auto* packet : all.buffers()) packet->data_off = packet->buf_len;
+        for (auto* packet : all.buffers()) {
+            packet->data_off = 0;
+            packet->ol_flags = RTE_MBUF_F_TX_UDP_CKSUM;
+        }
     }
-    for (std::uint16_t i = 1; i <= 40; ++i) bed->send_rtp(0, kSsrc, i);
+    for (std::uint16_t i = 1; i <= kCopies; ++i) bed->send_rtp(0, kSsrc, i);
     bed->step();
-    EXPECT_EQ(bed->take(1).size(), 40u);
-    EXPECT_EQ(bed->refused(1), 0u);
+    EXPECT_EQ(bed->take(1).size(), kCopies);
+    // The pool gives them as they came back.
+    std::vector<void*> buffers(rte_mempool_avail_count(bed->copy_pool()));
+    const auto count = static_cast<unsigned>(buffers.size());
+    ASSERT_EQ(rte_mempool_get_bulk(bed->copy_pool(), buffers.data(), count), 0);
+    const auto as_sent = std::ranges::count_if(buffers, [](const void* buffer) {
+        const auto* packet = static_cast<const rte_mbuf*>(buffer);
+        return packet->data_off == RTE_PKTMBUF_HEADROOM && packet->ol_flags == 0;
+    });
+    rte_mempool_put_bulk(bed->copy_pool(), buffers.data(), count);
+    EXPECT_EQ(as_sent, kCopies);
 }
 
 TEST_P(Copies, that_could_be_longer_than_a_frame_are_not_sent) {
@@ -132,6 +147,29 @@ TEST_P(Copies, of_a_burst_of_many_senders_reach_everybody_else_in_order) {
         EXPECT_EQ(bed.refused(m), 0u);
     }
     EXPECT_TRUE(bed.conserved());
+}
+
+TEST_P(Copies, of_a_packet_that_an_earlier_hop_has_renumbered_tell_the_first_number) {
+    if (!is_double()) GTEST_SKIP() << "this profile has no original header block";
+    auto bed = keyed_bed(2);
+    // [SEQ] Config, [PT][SEQ] Config: RFC 8723 §4.
+    std::uint16_t sequence = 7;
+    for (const auto& ohb : {Packet{0}, Packet{0x12, 0x34, 0x01}, Packet{96, 0x12, 0x34, 0x03}})
+        bed->send_datagram(0, bed->make_rtp(0, kSsrc, sequence++, 100, ohb));
+    bed->step();
+    const auto received = bed->take(1);
+    EXPECT_EQ(originals(received), (std::vector<std::uint16_t>{7, 0x1234, 0x1234}));
+    for (const auto& packet : received) EXPECT_EQ(packet.plain.size(), 112u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Copies, of_a_packet_that_nobody_else_is_there_for_are_none) {
+    auto bed = keyed_bed(1);
+    for (std::uint16_t i = 0; i < 10; ++i) bed->send_rtp(0, kSsrc, i);
+    bed->step();
+    EXPECT_EQ(bed->dropped(Verdict::no_subscriber), 10u);
+    EXPECT_EQ(bed->total(&Counters::planned), 0u);
+    EXPECT_TRUE(bed->conserved());
 }
 
 TEST_P(Copies, of_a_packet_whose_buffer_has_no_room_for_a_note_are_not_waited_for) {

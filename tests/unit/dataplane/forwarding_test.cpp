@@ -93,6 +93,20 @@ TEST_P(Forwarding, leg_paused_for_any_number_of_packets_resumes_without_refusal)
     }
 }
 
+TEST_P(Forwarding, a_leg_resumes_right_behind_the_last_packet_before_its_pause) {
+    auto bed = keyed_bed(2);
+    bed->send_rtp(0, kSsrc, 100);
+    bed->step();
+    bed->pause(0, kSsrc, 1, true);
+    bed->send_rtp(0, kSsrc, 101);
+    bed->send_rtp(0, kSsrc, 102);
+    bed->step();
+    bed->pause(0, kSsrc, 1, false);
+    bed->send_rtp(0, kSsrc, 103);
+    bed->step();
+    EXPECT_EQ(sequences(bed->take(1)), (std::vector<std::uint16_t>{100, 101}));
+}
+
 TEST_P(Forwarding, a_leg_paused_while_its_source_is_away_is_paused_when_it_is_back) {
     auto bed = keyed_bed(3);
     bed->send_rtp(0, kSsrc, 1);
