@@ -17,10 +17,10 @@ template <class T>
 std::optional<T> read(const Kind<T>& kind, const std::string& toml) {
     const std::string text = "key = " + toml + "\n";
     const auto document = parse_document(text, "test.toml");
-    if (!std::holds_alternative<Table>(document)) return std::nullopt;
+    if (!std::holds_alternative<config::Table>(document)) return std::nullopt;
     Reader reader("test.toml", text, {.folder = "/base", .check_files = false});
     reader.enter("key", {1, 7});
-    const auto value = kind.read(std::get<Table>(document).find("key")->value, reader);
+    const auto value = kind.read(std::get<config::Table>(document).find("key")->value, reader);
     EXPECT_EQ(value.has_value(), reader.errors().empty()) << toml;
     return value;
 }
@@ -152,7 +152,7 @@ TEST(ListKind, ReportsEveryRefusedElementAndItsLength) {
     const auto document = parse_document(text, "test.toml");
     Reader reader("test.toml", text, {});
     reader.enter("key", {1, 7});
-    EXPECT_FALSE(kind.read(std::get<Table>(document).find("key")->value, reader));
+    EXPECT_FALSE(kind.read(std::get<config::Table>(document).find("key")->value, reader));
     ASSERT_EQ(reader.errors().all().size(), 2u);
     EXPECT_EQ(reader.errors().all()[1].place, (Place{1, 15}));
     EXPECT_EQ(reader.place_of("key[2]"), (Place{1, 15}));

@@ -28,9 +28,9 @@ TEST(Table, EveryDefaultPassesItsOwnCheck) {
             if (row.origin != Origin::fixed) return;
             const std::string text = "key = " + row.standard;
             const auto document = parse_document(text, path);
-            ASSERT_TRUE(std::holds_alternative<Table>(document)) << path << ": " << text;
+            ASSERT_TRUE(std::holds_alternative<config::Table>(document)) << path << ": " << text;
             Reader reader(path, text, {});
-            EXPECT_TRUE(row.accepts(std::get<Table>(document).find("key")->value, reader))
+            EXPECT_TRUE(row.accepts(std::get<config::Table>(document).find("key")->value, reader))
                 << printed(reader.errors());
             ++checked;
         });
