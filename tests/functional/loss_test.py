@@ -65,7 +65,8 @@ class LossyTunnel(LabTest):
                     self.assertEqual(peer.stop(), 0)
         print(f"the slowest of 6 joins took {slowest:.1f} s", flush=True)
         self.assertLess(slowest, JOINS_WITHIN_S)
-        self.assertGreater(self.lost("kmf") + self.lost("mdd"), 5)
+        # Chance decides how many; none of so many would be no chance.
+        self.assertGreater(self.lost("kmf") + self.lost("mdd"), 0)
         # An EKT key that was lost on its way has arrived by then. Until its first packet has proved the new keys, who
         # comes back gets packets under those of its first stay.
         time.sleep(3)
