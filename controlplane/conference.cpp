@@ -23,6 +23,7 @@ Conferences::Conferences(const std::vector<ConferencePlan>& plans, std::size_t l
         auto& conference =
             conferences_.emplace_back(slot, plan.id, plan.endpoints.size(), live_ssrcs);
         conference.kmfs = plan.kmfs;
+        conference.audio = plan.audio;
         conference.endpoints.resize(plan.endpoints.size());
         for (std::size_t i = 0; i < plan.endpoints.size(); ++i) {
             auto& endpoint = conference.endpoints[i];

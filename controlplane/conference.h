@@ -65,7 +65,8 @@ struct ConferenceState {
         : slot(slot_number), id(conference_id), ssrcs(members, live_ssrcs) {}
     ConferenceSlot slot;
     tunnel::ConferenceId id;
-    std::vector<KmfIndex> kmfs;            // in order of preference
+    std::vector<KmfIndex> kmfs;  // in order of preference
+    PayloadTypes audio;
     std::vector<EndpointState> endpoints;  // by MemberSlot
     std::optional<KmfIndex> authority;     // the one that associations went to last
     std::optional<srtp::Profile> profile;  // of the keyed endpoints; one for all of them
@@ -80,6 +81,7 @@ struct ConferenceState {
 struct ConferencePlan {
     tunnel::ConferenceId id;
     std::vector<KmfIndex> kmfs;
+    PayloadTypes audio;
     struct Seat {
         std::string id;
         net::SocketAddress address;

@@ -9,8 +9,8 @@ namespace mdd::control {
 
 void Membership::announce() {
     for (const auto& conference : state_.conferences.all())
-        state_.courier.send(
-            state_.publisher.conference(conference.slot, conference.endpoints.size()));
+        state_.courier.send(state_.publisher.conference(
+            conference.slot, conference.endpoints.size(), conference.audio));
 }
 
 bool Membership::seat(EndpointState& endpoint, const Notice& notice, TimePoint now) {

@@ -33,10 +33,11 @@ Change Publisher::to_all(const Body& body) const {
     return change;
 }
 
-Change Publisher::conference(ConferenceSlot slot, std::size_t members) const {
+Change Publisher::conference(ConferenceSlot slot, std::size_t members,
+                             const PayloadTypes& audio) const {
     Change change;
     for (unsigned worker = 0; worker < workers_; ++worker)
-        add(change, worker, AddConference{slot, std::make_unique<Conference>(members)});
+        add(change, worker, AddConference{slot, std::make_unique<Conference>(members, audio)});
     return change;
 }
 

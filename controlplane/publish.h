@@ -42,8 +42,8 @@ class Publisher {
     std::uint32_t next_key_start() { return ++key_start_; }
     std::uint32_t newest_key_start() const { return key_start_; }
 
-    // To every worker, with places for `members` endpoints.
-    Change conference(ConferenceSlot slot, std::size_t members) const;
+    // To every worker, with places for `members` endpoints. `audio`: the payload types that are.
+    Change conference(ConferenceSlot slot, std::size_t members, const PayloadTypes& audio) const;
     // To every worker; the receiving side on the owner alone.
     Change member(EndpointRef who, const Place& place, const net::MacAddress& port_mac) const;
 

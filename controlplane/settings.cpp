@@ -15,6 +15,7 @@ ConferencePlan plan_of(const config::MddConfig& config,
                        const config::ConferenceConfig& conference) {
     ConferencePlan plan;
     plan.id.bytes = conference.id;
+    for (const auto type : conference.audio) plan.audio.set(type);
     for (const auto& kmf : conference.kmf) plan.kmfs.push_back(index_of(config, kmf));
     for (const auto& endpoint : conference.endpoints)
         plan.endpoints.push_back(

@@ -34,6 +34,15 @@ struct Lane {
     void add(const MediaPacket& packet) { packets[count++] = packet; }
 };
 
+// The media packets of one burst, of senders that this worker owns.
+struct MediaLanes {
+    Lane rtp;
+    Lane rtcp;
+
+    unsigned count() const { return rtp.count + rtcp.count; }
+    void clear() { rtp.count = rtcp.count = 0; }
+};
+
 // Packets of one conference that are opened, and then sealed, together: few enough for their
 // plaintext to stay in the nearest cache.
 inline constexpr unsigned kMaxGroup = 8;

@@ -22,6 +22,11 @@ void CommandRunner::operator()(AddMember& command) {
         command.recipient.key(keyed.tx, keyed.key_start);
     }
     auto replaced = table_.remove(command.member->conference, command.member->slot);
+    // What came from the old address and still waits is nobody's now.
+    if (replaced)
+        backlog_.remove(replaced.get(), [this](rte_mbuf* packet) {
+            receiver_.drop(packet, srtp::Verdict::unknown_source);
+        });
     if (replaced && replaced->endpoint) std::swap(command.member->endpoint, replaced->endpoint);
     table_.add(std::move(command.member), command.recipient);
     command.member = std::move(replaced);

@@ -1,6 +1,7 @@
 // Carries out control's commands on one worker's tables, between bursts.
 #pragma once
 
+#include "dataplane/backlog.h"
 #include "dataplane/egress.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/receive.h"
@@ -9,8 +10,8 @@ namespace mdd {
 
 class CommandRunner {
   public:
-    CommandRunner(Table& table, Receiver& receiver, Egress& egress)
-        : table_(table), receiver_(receiver), egress_(egress) {}
+    CommandRunner(Table& table, Receiver& receiver, Egress& egress, Backlog& backlog)
+        : table_(table), receiver_(receiver), egress_(egress), backlog_(backlog) {}
 
     // One overload per command; each does what mailbox.h says of it. A command for a member or
     // stream that is not there changes nothing.
@@ -37,6 +38,7 @@ class CommandRunner {
     Table& table_;
     Receiver& receiver_;
     Egress& egress_;
+    Backlog& backlog_;
 };
 
 }  // namespace mdd

@@ -11,12 +11,6 @@
 
 namespace mdd {
 
-// The media packets of one burst, of senders that this worker owns.
-struct MediaLanes {
-    Lane rtp;
-    Lane rtcp;
-};
-
 class Ingress {
   public:
     Ingress(const WorkerConfig& config, Table& table, Egress& egress, Mailbox& mailbox,

@@ -29,6 +29,8 @@ class Receiver {
     Decision decide(Member& member, std::uint64_t epoch);
     // Lets go of what is held for a member that leaves.
     void drop_pending(Member& member, srtp::Verdict reason);
+    // Counts a packet's end and frees it.
+    void drop(rte_mbuf* packet, srtp::Verdict verdict);
 
   private:
     // Key frames cost their sender dear: of all the PLI about one SSRC that this worker's endpoints
@@ -93,7 +95,6 @@ class Receiver {
     void relay(rte_mbuf* packet, const Member& sender, Stream& stream, srtp::Bytes compound);
     // How many legs were planned.
     unsigned pass_feedback(const RtcpFeedback& feedback, const Member& sender, Stream& stream);
-    void drop(rte_mbuf* packet, srtp::Verdict verdict);
     void consume(rte_mbuf* packet);
 
     Table& table_;

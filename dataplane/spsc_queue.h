@@ -19,6 +19,7 @@ class alignas(64) SpscQueue {
     static_assert(std::is_trivially_copyable_v<T>);
     explicit SpscQueue(std::size_t capacity) : capacity_(capacity), queue_(capacity) {}
 
+    std::size_t capacity() const { return capacity_; }
     // Producer only. False: full, nothing was taken.
     bool push(const T& item) { return queue_.push(item); }
     // Producer only: how many items wait; the consumer may have taken some of them already.

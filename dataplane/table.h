@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -234,11 +235,14 @@ struct SsrcOwner {
 // A map of nodes, which control makes and frees, so that the worker only links.
 using SsrcOwners = std::map<std::uint32_t, SsrcOwner>;
 
+using PayloadTypes = std::bitset<128>;
+
 struct Conference : srtp::InHotMemory {
-    explicit Conference(std::size_t member_capacity)
-        : recipients(member_capacity), members(member_capacity) {}
+    explicit Conference(std::size_t member_capacity, const PayloadTypes& audio_types = {})
+        : recipients(member_capacity), members(member_capacity), audio(audio_types) {}
     std::vector<Recipient, srtp::HotAllocator<Recipient>> recipients;  // by MemberSlot
     std::vector<std::unique_ptr<Member>> members;  // by MemberSlot; null: slot not in use
+    const PayloadTypes audio;                      // what goes first when not all can go
     SsrcOwners ssrc_owners;
     std::uint32_t ssrcs_freed = 0;  // how often one has come to belong to nobody
 };

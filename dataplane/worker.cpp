@@ -3,6 +3,7 @@
 
 #include <rte_cycles.h>
 
+#include "dataplane/backlog.h"
 #include "dataplane/commands.h"
 #include "dataplane/ingress.h"
 #include "dataplane/packet_pool.h"
@@ -20,10 +21,22 @@ constexpr unsigned kRoundsBeforeSleep = 2000;
 constexpr std::uint32_t kSleep_us = 1000;
 // Commands carried out in one round, so that a long list does not hold packets up.
 constexpr unsigned kCommandsPerRound = 16;
+// Emptying queues for the sake of who is first may cost this part of the time that forwarding has:
+// beyond that it is better to let a queue overflow than to forward less.
+constexpr unsigned kForwardingPerIntake = 8;
+// And so many bursts at most, whatever the clock says.
+constexpr unsigned kIntakeBursts = 8;
 
 }  // namespace
 
 struct Worker::Core {
+    // How hard a queue presses: one that gives full bursts for longer than it can hold is filled
+    // as fast as it is emptied, or faster.
+    struct Pressure {
+        unsigned bursts_of_peak;  // more in a row than a full queue has, if nothing comes after
+        unsigned full_bursts = 0;
+    };
+
     Core(WorkerConfig worker_config, Mailbox& worker_mailbox)
         : config(std::move(worker_config)),
           mailbox(worker_mailbox),
@@ -32,15 +45,27 @@ struct Worker::Core {
           forwarder(table, egress, counters),
           receiver(table, forwarder, mailbox, counters, clock, config.index, config.replay_window),
           ingress(config, table, egress, mailbox, counters),
-          commands(table, receiver, egress) {
-        for (const auto& binding : config.ports)
+          commands(table, receiver, egress, backlog),
+          backlog(config.conferences) {
+        for (const auto& binding : config.ports) {
+            pressures.push_back({bursts_of(binding.port->features().rx_desc)});
             if (binding.rx_queue >= 0)
                 waiter.add(*binding.port, static_cast<std::uint16_t>(binding.rx_queue));
+        }
+        for (const auto* queue : config.from_worker)
+            pressures.push_back({bursts_of(queue == nullptr ? 0 : queue->capacity())});
+    }
+    unsigned bursts_of(std::size_t packets) const {
+        return static_cast<unsigned>(packets / config.burst) + 1;
     }
 
     bool run_commands();
     bool poll_ports();
     bool poll_handed();
+    template <typename Take>
+    bool poll(Pressure& pressure, Take take);
+    void put_aside();
+    void receive_waiting();
     void receive() {
         receiver.rtp(lanes.rtp);
         receiver.rtcp(lanes.rtcp);
@@ -56,6 +81,9 @@ struct Worker::Core {
     Receiver receiver;
     Ingress ingress;
     CommandRunner commands;
+    Backlog backlog;
+    std::vector<Pressure> pressures;      // by port, then by worker that hands over
+    std::uint64_t forwarding_cycles = 0;  // of the last packets from the backlog
     RxWaiter waiter;
     MediaLanes lanes;
     std::atomic<bool> stopping{false};
@@ -72,22 +100,66 @@ bool Worker::Core::run_commands() {
     return done != 0;
 }
 
+// One queue, whose next burst `take` puts into the lanes; it answers how many packets that were. As
+// long as the queue is found empty again soon, they are forwarded at once.
+template <typename Take>
+bool Worker::Core::poll(Pressure& pressure, Take take) {
+    lanes.clear();
+    unsigned count = take();
+    pressure.full_bursts = count == config.burst ? pressure.full_bursts + 1 : 0;
+    if (count == 0) return false;
+    if (backlog.empty() && (pressure.full_bursts < pressure.bursts_of_peak || !config.sheds)) {
+        receive();
+        return true;
+    }
+    put_aside();
+    const auto end = rte_rdtsc() + forwarding_cycles / kForwardingPerIntake;
+    for (unsigned i = 0; i < kIntakeBursts && count == config.burst && rte_rdtsc() < end; ++i) {
+        lanes.clear();
+        count = take();
+        put_aside();
+    }
+    return true;
+}
+
+void Worker::Core::put_aside() {
+    const auto add = [this](const Lane& lane, bool is_rtcp) {
+        for (unsigned i = 0; i < lane.count; ++i) {
+            const auto& packet = lane.packets[i];
+            const auto& conference = *table.conference(packet.sender->conference);
+            auto* given_up = backlog.add(packet, class_of(packet, is_rtcp, conference));
+            if (given_up != nullptr) receiver.drop(given_up, srtp::Verdict::shed);
+        }
+    };
+    add(lanes.rtcp, true);
+    add(lanes.rtp, false);
+}
+
+void Worker::Core::receive_waiting() {
+    if (backlog.empty()) return;
+    const auto begin = rte_rdtsc();
+    lanes.clear();
+    backlog.take(config.burst, lanes);
+    receive();
+    forwarding_cycles = rte_rdtsc() - begin;
+}
+
 bool Worker::Core::poll_ports() {
     bool busy = false;
     std::array<rte_mbuf*, kMaxBurst> packets;
     for (std::size_t port = 0; port < config.ports.size(); ++port) {
         const auto& binding = config.ports[port];
         if (binding.rx_queue < 0) continue;
-        const unsigned count =
-            binding.port->rx_burst(static_cast<std::uint16_t>(binding.rx_queue), packets.data(),
-                                   static_cast<std::uint16_t>(config.burst));
-        if (count == 0) continue;
-        busy = true;
-        clock.mark(Stage::receive);
-        lanes.rtp.count = lanes.rtcp.count = 0;
-        ingress.sort(static_cast<PortIndex>(port), packets.data(), count, lanes);
-        clock.mark(Stage::classify);
-        receive();
+        busy |= poll(pressures[port], [&] {
+            const unsigned count =
+                binding.port->rx_burst(static_cast<std::uint16_t>(binding.rx_queue), packets.data(),
+                                       static_cast<std::uint16_t>(config.burst));
+            if (count == 0) return count;
+            clock.mark(Stage::receive);
+            ingress.sort(static_cast<PortIndex>(port), packets.data(), count, lanes);
+            clock.mark(Stage::classify);
+            return count;
+        });
     }
     return busy;
 }
@@ -95,14 +167,14 @@ bool Worker::Core::poll_ports() {
 bool Worker::Core::poll_handed() {
     bool busy = false;
     std::array<HandedPacket, kMaxBurst> handed;
-    for (auto* queue : config.from_worker) {
+    for (std::size_t giver = 0; giver < config.from_worker.size(); ++giver) {
+        auto* queue = config.from_worker[giver];
         if (queue == nullptr) continue;
-        const auto count = queue->pop(handed.data(), config.burst);
-        if (count == 0) continue;
-        busy = true;
-        lanes.rtp.count = lanes.rtcp.count = 0;
-        ingress.sort_handed(handed.data(), static_cast<unsigned>(count), lanes);
-        receive();
+        busy |= poll(pressures[config.ports.size() + giver], [&] {
+            const auto count = static_cast<unsigned>(queue->pop(handed.data(), config.burst));
+            if (count != 0) ingress.sort_handed(handed.data(), count, lanes);
+            return count;
+        });
     }
     return busy;
 }
@@ -132,6 +204,8 @@ bool Worker::poll_once() {
     core_->clock.start();
     busy |= core_->poll_ports();
     busy |= core_->poll_handed();
+    busy |= !core_->backlog.empty();
+    core_->receive_waiting();
     core_->egress.flush();
     core_->clock.mark(Stage::send);
     return busy;
@@ -164,6 +238,9 @@ void Worker::drain() {
             free_packet(handed.packet);
         }
     }
+    core_->backlog.remove(nullptr, [this](rte_mbuf* packet) {
+        core_->receiver.drop(packet, srtp::Verdict::shutdown);
+    });
     core_->table.for_each([this](Member& member) {
         if (member.endpoint) core_->receiver.drop_pending(member, srtp::Verdict::shutdown);
     });

@@ -45,6 +45,7 @@ struct WorkerConfig {
     unsigned burst = 32;                   // 1..64
     unsigned replay_window = srtp::kReplayWindowPackets;
     bool adaptive_idle = true;  // may sleep after many empty polls
+    bool sheds = true;  // empties queues that stay full, so that what is lost is lost fairly
     std::size_t conferences = 0;
     std::size_t flows = 0;                        // members on this node, at most
     std::vector<HandOffQueue*> to_worker = {};    // by WorkerIndex; null for itself

@@ -10,7 +10,7 @@ namespace mdd::config {
 // handshake.
 inline constexpr std::uint64_t kSpareMbufsPerWorker = 4096;
 // The least that a worker cannot do without: one cache.
-inline constexpr std::uint64_t kLeastMbufsPerWorker = 512;
+inline constexpr std::uint64_t kLeastMbufsPerWorker = 1024;
 
 // Mbufs that sit in receive and transmit queues when all of them are full.
 std::uint64_t mbufs_in_queues(const std::vector<PortConfig>& ports);

@@ -36,6 +36,7 @@ namespace mdd::srtp {
     X(ekt_invalid, "EKT tag malformed (RFC 8870 §4.1)")                                          \
     X(no_subscriber, "verified, but nobody is there to receive it")                              \
     X(rtcp_held, "verified RTCP that speaks of leg sequence numbers only")                       \
+    X(shed, "more came than one core can forward, and most of it of this conference")            \
     X(handoff_full, "the owner's hand-off ring is full")                                         \
     X(shutdown, "still inside when the program ended")
 

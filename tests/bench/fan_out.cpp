@@ -47,6 +47,10 @@ srtp::SessionKeys session_keys(unsigned aes_bits, std::size_t number) {
     return keys;
 }
 
+net::SocketAddress address_of(std::uint32_t number) {
+    return {net::to_be(kFirstAddress + number), net::to_be(std::uint16_t{40000})};
+}
+
 std::vector<std::size_t> shuffled(std::size_t count, std::mt19937_64& random) {
     std::vector<std::size_t> numbers(count);
     std::iota(numbers.begin(), numbers.end(), std::size_t{0});
@@ -67,6 +71,7 @@ FanOut::FanOut(const FanOutConfig& config, Port& in, Port& out, rte_mempool* cop
                      .udp_ports = {5004},
                      .pool = copies,
                      .adaptive_idle = false,
+                     .sheds = config.sheds,
                      .conferences = config.conferences(),
                      .flows = flows,
                      .to_worker = place.to_worker,
@@ -77,7 +82,7 @@ FanOut::FanOut(const FanOutConfig& config, Port& in, Port& out, rte_mempool* cop
     for (const auto number : shuffled(flows, random))
         keys_[number] =
             std::make_unique<const srtp::Keyset>(session_keys(config.aes_bits, number), kEpoch);
-    streams_.resize(config.conferences());
+    streams_.resize(config.conferences() * (config.audio ? 2 : 1));
     for (const auto slot : shuffled(config.conferences(), random))
         add_conference(static_cast<ConferenceSlot>(slot));
     std::shuffle(senders_.begin(), senders_.end(), random);
@@ -89,20 +94,50 @@ FanOut::~FanOut() {
 
 void FanOut::add_conference(ConferenceSlot slot) {
     const std::size_t members = config_.receivers + std::size_t{1};
-    post(AddConference{slot, std::make_unique<Conference>(members)});
+    post(
+        AddConference{slot, std::make_unique<Conference>(members, PayloadTypes{}.set(kAudioType))});
     for (std::size_t member = 0; member < members; ++member)
         add_member(slot, static_cast<MemberSlot>(member));
-    streams_[slot] = std::make_unique<Stream>(kFirstSsrc + slot, members);
+    add_sender(slot, kFirstSsrc + slot, kVideoType);
+    if (config_.audio) add_sender(slot, kFirstSsrc + config_.conferences() + slot, kAudioType);
+}
+
+void FanOut::add_sender(ConferenceSlot conference, std::uint32_t ssrc, std::uint8_t payload_type) {
+    const auto number = first_number(conference);
+    streams_[ssrc - kFirstSsrc] =
+        std::make_unique<Stream>(ssrc, config_.receivers + std::size_t{1});
+    const auto keys = session_keys(config_.aes_bits, number);
+    senders_.push_back({.key = std::make_unique<srtp::AeadKey>(
+                            keys.rtp_key.first(config_.aes_bits / 8), keys.rtp_salt.bytes()),
+                        .header = header_from(address_of(number)),
+                        .ssrc = ssrc,
+                        .payload_type = payload_type,
+                        .index = (kFirstIndexStep * (ssrc - kFirstSsrc + 1)) % 0x10000});
+}
+
+net::HeaderTemplate FanOut::header_from(const net::SocketAddress& address) const {
+    return net::make_header_template(kSenderMac, out_.mac(), address, kOurs);
+}
+
+ConferenceSlot FanOut::conference_of(const FanOutSender& sender) const {
+    return static_cast<ConferenceSlot>((sender.ssrc - kFirstSsrc) % config_.conferences());
+}
+
+std::pair<ConferenceSlot, MemberSlot> FanOut::place_of(net::Be32 address) const {
+    const auto number = net::from_be(address) - kFirstAddress;
+    const auto members = config_.receivers + 1;
+    return {static_cast<ConferenceSlot>(number / members),
+            static_cast<MemberSlot>(number % members)};
 }
 
 void FanOut::add_member(ConferenceSlot conference, MemberSlot slot) {
     const bool sends = slot == 0;
-    const auto number = static_cast<std::uint32_t>(conference * (config_.receivers + 1) + slot);
+    const auto number = first_number(conference) + slot;
     auto member = std::make_unique<Member>();
     member->conference = conference;
     member->slot = slot;
     member->owner = index_;
-    member->remote = {net::to_be(kFirstAddress + number), net::to_be(std::uint16_t{40000})};
+    member->remote = address_of(number);
     member->local = kOurs;
     if (sends) member->endpoint = std::make_unique<Endpoint>();
     const auto remote = member->remote;
@@ -113,12 +148,10 @@ void FanOut::add_member(ConferenceSlot conference, MemberSlot slot) {
     const auto* keys = keys_[number].get();
     if (!sends) return post(SetTransmitKeys{conference, slot, keys, 1});
     post(InstallReceiveKeys{conference, slot, keys});
-    const auto copy = session_keys(config_.aes_bits, number);
-    senders_.push_back({.key = std::make_unique<srtp::AeadKey>(
-                            copy.rtp_key.first(config_.aes_bits / 8), copy.rtp_salt.bytes()),
-                        .header = net::make_header_template(kSenderMac, out_.mac(), remote, kOurs),
-                        .ssrc = kFirstSsrc + conference,
-                        .index = (kFirstIndexStep * (conference + 1)) % 0x10000});
+}
+
+std::uint32_t FanOut::first_number(ConferenceSlot conference) const {
+    return static_cast<std::uint32_t>(conference * (config_.receivers + 1));
 }
 
 void FanOut::post(decltype(Command::body) body) {
@@ -135,7 +168,7 @@ unsigned FanOut::grant() {
     while (mailbox_.next(notice)) {
         if (notice.kind != Notice::Kind::ssrc_seen)
             throw std::runtime_error("the worker says what nobody expects");
-        post(GrantSsrc{notice.conference, notice.member, streams_[notice.conference].get(),
+        post(GrantSsrc{notice.conference, notice.member, streams_[notice.ssrc - kFirstSsrc].get(),
                        notice.epoch});
         ++granted;
     }

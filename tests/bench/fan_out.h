@@ -17,6 +17,8 @@ struct FanOutConfig {
     unsigned group = 1;             // packets of one sender that arrive together
     unsigned keys = 10000;          // recipient keys, all conferences together
     unsigned aes_bits = 128;        // 128 or 256
+    bool audio = false;             // each sender has a second stream, which is audio
+    bool sheds = false;             // WorkerConfig::sheds
 
     unsigned conferences() const { return keys < receivers ? 1 : keys / receivers; }
 };
@@ -26,6 +28,7 @@ struct FanOutSender {
     std::unique_ptr<srtp::AeadKey> key;
     net::HeaderTemplate header;  // towards the worker
     std::uint32_t ssrc = 0;
+    std::uint8_t payload_type = 0;
     std::uint64_t index = 0;  // of its next packet
 };
 
@@ -43,19 +46,32 @@ class FanOut {
            const WorkerPlace& place = {});
     ~FanOut();
 
+    // Payload types. Conferences call the one audio.
+    static constexpr std::uint8_t kVideoType = 96, kAudioType = 111;
+
     Worker& worker() { return *worker_; }
+    const Worker& worker() const { return *worker_; }
     const FanOutConfig& config() const { return config_; }
     // In shuffled order; the generator's from now on.
     std::vector<FanOutSender>& senders() { return senders_; }
     // Grants every SSRC that the worker has asked about; returns how many.
     unsigned grant();
+    ConferenceSlot conference_of(const FanOutSender& sender) const;
+    // Of packets from this address to the worker.
+    net::HeaderTemplate header_from(const net::SocketAddress& address) const;
+    // Of the member that an address belongs to, network byte order: its conference, and its slot
+    // there. The sender has slot 0.
+    std::pair<ConferenceSlot, MemberSlot> place_of(net::Be32 address) const;
     // Throws when the worker has dropped anything: a loop that loses packets is not the one to be
     // measured.
     void check_drops() const;
 
   private:
     void add_conference(ConferenceSlot slot);
+    void add_sender(ConferenceSlot conference, std::uint32_t ssrc, std::uint8_t payload_type);
     void add_member(ConferenceSlot conference, MemberSlot slot);
+    // Of the conference's sender: members are numbered through all conferences.
+    std::uint32_t first_number(ConferenceSlot conference) const;
     void post(decltype(Command::body) body);
 
     const FanOutConfig config_;
@@ -63,7 +79,7 @@ class FanOut {
     Port& out_;
     Mailbox mailbox_;
     std::vector<std::unique_ptr<const srtp::Keyset>> keys_;  // by member, all conferences in turn
-    std::vector<std::unique_ptr<Stream>> streams_;           // by conference
+    std::vector<std::unique_ptr<Stream>> streams_;           // by SSRC, from the first one
     std::vector<FanOutSender> senders_;
     std::unique_ptr<Worker> worker_;
 };

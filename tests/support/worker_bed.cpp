@@ -56,7 +56,10 @@ WorkerBed::WorkerBed(const BedOptions& options) : options_(options), random_(nex
         mailboxes_.push_back(std::make_unique<Mailbox>(256));
         workers_.push_back(std::make_unique<Worker>(std::move(config), *mailboxes_.back()));
     }
-    post_all([&] { return AddConference{0, std::make_unique<Conference>(options.members)}; });
+    const auto audio = PayloadTypes{}.set(kAudioType);
+    post_all([&] {
+        return AddConference{0, std::make_unique<Conference>(options.members, audio)};
+    });
     for (unsigned m = 0; m < options.members; ++m) {
         owners_.push_back(options.owner ? options.owner(m)
                                         : static_cast<WorkerIndex>(m % options.workers));
@@ -92,8 +95,12 @@ void WorkerBed::seat(unsigned m, Recipient::State state) {
     }
 }
 
-WorkerBed::~WorkerBed() {
+void WorkerBed::drain() {
     for (auto& worker : workers_) worker->drain();
+}
+
+WorkerBed::~WorkerBed() {
+    drain();
     for (const auto& notice : notices_)
         if (notice.packet != nullptr) rte_pktmbuf_free(notice.packet);
     workers_.clear();
@@ -191,10 +198,11 @@ void WorkerBed::leave(unsigned member) {
 }
 
 Packet WorkerBed::make_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t sequence,
-                           std::size_t payload_bytes, const Packet& ohb) {
+                           std::size_t payload_bytes, const Packet& ohb,
+                           std::uint8_t payload_type) {
     Packet rtp(12 + payload_bytes);
     rtp[0] = 0x80;
-    rtp[1] = 96;
+    rtp[1] = payload_type;
     srtp::store_be16(rtp.data() + 2, sequence);
     srtp::store_be32(rtp.data() + 8, ssrc);
     for (std::size_t i = 12; i < rtp.size(); ++i) rtp[i] = static_cast<std::uint8_t>(random_());
@@ -206,8 +214,9 @@ Packet WorkerBed::make_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t se
 }
 
 void WorkerBed::send_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t sequence,
-                         std::size_t payload_bytes, int queue) {
-    send_datagram(member, make_rtp(member, ssrc, sequence, payload_bytes), queue);
+                         std::size_t payload_bytes, int queue, std::uint8_t payload_type) {
+    send_datagram(member, make_rtp(member, ssrc, sequence, payload_bytes, {0}, payload_type),
+                  queue);
 }
 
 void WorkerBed::send_rtcp(unsigned member, const Packet& compound, int queue) {
@@ -240,6 +249,10 @@ void WorkerBed::step() {
             for (Notice notice; mailboxes_[w]->next(notice); busy = true) answer(notice);
         }
     }
+    collect();
+}
+
+void WorkerBed::collect() {
     for (const auto& frame : ring_->collect_all()) deliver(frame);
 }
 

@@ -38,6 +38,8 @@ struct Received {
 class WorkerBed {
   public:
     static constexpr std::size_t kHandOffRoom = 1024;
+    // Payload types; the bed's conference calls the one audio.
+    static constexpr std::uint8_t kVideoType = 96, kAudioType = 111;
 
     explicit WorkerBed(const BedOptions& options);
     ~WorkerBed();
@@ -59,24 +61,30 @@ class WorkerBed {
     // Sends an RTP packet from a member: protected by libsrtp, EKT tail appended for double
     // profiles, on `queue`.
     void send_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t sequence,
-                  std::size_t payload_bytes = 100, int queue = -1);
+                  std::size_t payload_bytes = 100, int queue = -1,
+                  std::uint8_t payload_type = kVideoType);
     // Sends given bytes as the UDP payload of a frame from the member's address.
     void send_datagram(unsigned member, const Packet& datagram, int queue = -1);
     void send_rtcp(unsigned member, const Packet& compound, int queue = -1);
     // The datagram that send_rtp() would send. `ohb`: for double profiles, what hops before us have
     // changed; nothing.
     Packet make_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t sequence,
-                    std::size_t payload_bytes = 100, const Packet& ohb = {0});
+                    std::size_t payload_bytes = 100, const Packet& ohb = {0},
+                    std::uint8_t payload_type = kVideoType);
 
     // Runs every worker until nothing is left to do, answers notices, opens what came out.
     void step();
     // Runs one worker for one round only.
     void poll(WorkerIndex worker) { workers_[worker]->poll_once(); }
+    // Opens what came out so far; step() does.
+    void collect();
     // What a member received since the last call, in order.
     std::vector<Received> take(unsigned member);
     // libsrtp refusals at a member so far.
     unsigned refused(unsigned member) const { return refused_[member]; }
 
+    // Ends every worker as the program does.
+    void drain();
     void post(WorkerIndex worker, decltype(Command::body) body);
     // The two halves of post() around poll(): how many commands came back.
     void hand_in(WorkerIndex worker, decltype(Command::body) body);

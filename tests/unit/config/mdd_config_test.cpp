@@ -168,8 +168,8 @@ TEST(MddConfig, NothingIsAskedOfWorkersThatTheyHaveNoPlaceFor) {
 
 TEST(MddConfig, PoolMayBeExactlyAsSmallAsNeeded) {
     const std::string head = "[cpu]\ncontrol = [0]\nworkers = [1, 2]\n[pool]\nmbufs_per_numa = ";
-    EXPECT_EQ(good(head + "4096\n" + file_of("minimal.toml")).pool.mbufs_per_numa, 4096u);
-    EXPECT_NE(errors_in(head + "4095\n" + file_of("minimal.toml")).find("at least 4096"),
+    EXPECT_EQ(good(head + "5120\n" + file_of("minimal.toml")).pool.mbufs_per_numa, 5120u);
+    EXPECT_NE(errors_in(head + "5119\n" + file_of("minimal.toml")).find("at least 5120"),
               std::string::npos);
 }
 

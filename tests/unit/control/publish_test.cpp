@@ -17,8 +17,12 @@ constexpr EndpointRef kBob{0, 1};
 
 TEST(Publisher, TellsEveryWorkerOfAConference) {
     const Publisher publisher(3);
-    EXPECT_EQ(texts_of(publisher.conference(0, 4)),
+    const PayloadTypes audio{0b101};
+    const auto change = publisher.conference(0, 4, audio);
+    EXPECT_EQ(texts_of(change),
               (Texts{"w0 AddConference 4", "w1 AddConference 4", "w2 AddConference 4"}));
+    for (const auto& posting : change.postings)
+        EXPECT_EQ(std::get<AddConference>(posting.command.body).conference->audio, audio);
 }
 
 TEST(Publisher, GivesTheReceivingSideToTheOwnerAlone) {
