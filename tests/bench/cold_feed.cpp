@@ -13,7 +13,8 @@ constexpr unsigned kEalWorker = 0;
 
 }  // namespace
 
-ColdFeed::ColdFeed(FanOut& fan_out, test::RingPort& in) : writer_(fan_out), in_(in) {}
+ColdFeed::ColdFeed(FanOut& fan_out, test::RingPort& in)
+    : fan_out_(fan_out), writer_(fan_out), in_(in) {}
 
 ColdFeed::~ColdFeed() {
     stopping_ = true;
@@ -40,6 +41,16 @@ bool ColdFeed::fill_batch() {
 void ColdFeed::feed_batch() {
     if (!fill_batch() || in_.offer(0, batch_.data(), kBatch) != kBatch)
         throw std::runtime_error("there is no room for a batch of packets");
+}
+
+void ColdFeed::open_streams() {
+    std::size_t granted = 0;
+    while (granted < fan_out_.senders().size()) {
+        feed_batch();
+        fan_out_.worker().poll_once();
+        fan_out_.check_drops();
+        granted += fan_out_.grant();
+    }
 }
 
 void ColdFeed::run() {

@@ -19,9 +19,9 @@ class ColdFeed {
     ColdFeed(const ColdFeed&) = delete;
     ColdFeed& operator=(const ColdFeed&) = delete;
 
-    // Puts one batch into the ring from the calling thread; not after start(). Precondition: the
-    // ring has room.
-    void feed_batch();
+    // Feeds the worker from the calling thread until every sender has been heard and its SSRC
+    // granted; not after start().
+    void open_streams();
     // Makes EAL's first worker seal packets of `fan_out`'s senders, a group of each in turn,
     // and keeps the ring of queue 0 of `in` full.
     void start();
@@ -30,8 +30,10 @@ class ColdFeed {
 
   private:
     void run();
+    void feed_batch();
     bool fill_batch();
 
+    FanOut& fan_out_;
     PacketWriter writer_;
     test::RingPort& in_;
     std::array<rte_mbuf*, kBatch> batch_;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr unsigned kBurst = 32;
 constexpr unsigned kMemoryMib = 96;
+constexpr unsigned kReceiveBuffers = 4095;
 
 bool start_on_last_cpus() {
     const auto cpus = test::cpus_of_process();
@@ -38,17 +39,6 @@ double run_once(FanOut& fan_out, const ColdFeed& feed, unsigned packets) {
     return static_cast<double>(cycles) / static_cast<double>(sent);
 }
 
-// Every sender has been heard, and its SSRC granted.
-void open_streams(FanOut& fan_out, ColdFeed& feed) {
-    std::size_t granted = 0;
-    while (granted < fan_out.senders().size()) {
-        feed.feed_batch();
-        fan_out.worker().poll_once();
-        fan_out.check_drops();
-        granted += fan_out.grant();
-    }
-}
-
 #ifdef MDD_STAGE_CLOCK
 // What each stage has taken so far, per packet sent.
 std::vector<double> stages_of(const Worker& worker) {
@@ -66,8 +56,9 @@ std::vector<double> stages_of(const Worker&) {
 
 }  // namespace
 
-ForwardLab::ForwardLab(bool software_checksums)
+ForwardLab::ForwardLab(bool software_checksums, unsigned queue_places)
     : hugepages_(start_on_last_cpus()),
+      in_("bench", 1, 1, queue_places, kReceiveBuffers),
       sink_("net_null_sink", copies_.get(), /*completes_checksums=*/!software_checksums) {
     if (!srtp::aead_own_code())  // as Worker::run() does
         throw std::runtime_error("The cipher's library cannot be mapped a second time.");
@@ -77,7 +68,7 @@ ForwardResult measure_forward(ForwardLab& lab, const FanOutConfig& setting, unsi
                               unsigned packets) {
     FanOut fan_out(setting, lab.in().port(), lab.out(), lab.copies());
     ColdFeed feed(fan_out, lab.in());
-    open_streams(fan_out, feed);
+    feed.open_streams();
     feed.start();
     run_once(fan_out, feed, packets / 4);
     std::vector<double> cycles, ratios, limits, lines;

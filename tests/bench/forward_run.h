@@ -18,7 +18,8 @@ class ForwardLab {
     // `software_checksums`: as on a port without checksum offload. Starts EAL on the last two CPUs
     // of the process: the last for the worker, which runs on the calling thread, the other for the
     // feed. Throws std::runtime_error, a full sentence, where there is only one.
-    explicit ForwardLab(bool software_checksums);
+    // `queue_places`: how many packets the receive queue holds.
+    explicit ForwardLab(bool software_checksums, unsigned queue_places = 512);
 
     bool in_hugepages() const { return hugepages_; }
     test::RingPort& in() { return in_; }
@@ -27,7 +28,7 @@ class ForwardLab {
 
   private:
     const bool hugepages_;
-    test::RingPort in_{"bench", 1, 1, 512, 4095};
+    test::RingPort in_;
     PacketPool copies_ = make_packet_pool("bench-out", 8191, SOCKET_ID_ANY);
     NullSink sink_;
 };

@@ -13,6 +13,8 @@ class PacketWriter {
 
     // The next packet, of each sender a group in turn, into an empty buffer.
     void write(rte_mbuf* packet);
+    // The next packet of this one.
+    void write(FanOutSender& sender, rte_mbuf* packet);
 
   private:
     FanOut& fan_out_;
