@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -184,6 +183,7 @@ int run_command(const Options& options, const Scenario& scenario, const Bed& bed
         row["longest_gap_ms"] = notes.longest_gap_seconds * 1000;
         write_rows(*json, {row});
     }
+    if (result.interrupted) throw Stopped();
     return 0;
 }
 
@@ -191,23 +191,15 @@ int search_command(const Options& options, const Scenario& scenario, const Bed& 
                    const IsStopped& is_stopped) {
     auto json = open_if_named(options.json);
     auto picture = open_if_named(options.picture);
-    SearchSettings settings;
-    settings.goals.clear();
-    for (const auto ratio : options.loss_ratios)
-        settings.goals.push_back({.loss_ratio = ratio, .final_seconds = options.trial_seconds});
-    settings.lowest_pps = options.lowest_pps;
-    settings.highest_pps = options.highest_pps;
-    settings.first_seconds = std::min(settings.first_seconds, options.trial_seconds);
-
     Call call(options, scenario, bed, is_stopped);
     std::vector<TrialNote> trials;
     const auto found = search(
-        settings,
+        options.search,
         [&](double pps, double seconds) {
-            if (is_stopped()) throw Stopped();
             TrialNotes notes;
             auto result = call.trial(pps, seconds, notes);
-            if (is_stopped()) throw Stopped();
+            if (result.interrupted)
+                call.line().done(fmt::format("{:.0f} packets/s", pps), "interrupted");
             return result;
         },
         [&](const TrialNote& note) {
@@ -225,6 +217,7 @@ int search_command(const Options& options, const Scenario& scenario, const Bed& 
         picture->write(search_picture(row.scenario, found, trials));
         picture->close();
     }
+    if (found.front().interrupted) throw Stopped();
     return 0;
 }
 

@@ -78,6 +78,7 @@ Json goal_row(const RowSettings& settings, const Found& found) {
     row["none"] = found.none;
     row["generator_limited"] = found.generator_limited;
     row["settled"] = found.settled;
+    row["interrupted"] = found.interrupted;
     // Within the goal by definition, so no figure to compare.
     row["loss_ratio_at_lower"] = found.at_lower ? Json(found.at_lower->loss_ratio()) : Json();
     if (found.at_lower) add_measured(row, *found.at_lower);
@@ -105,6 +106,7 @@ Json run_row(const RowSettings& settings, double asked_pps, const TrialResult& r
     row["asked_pps"] = asked_pps;
     row["loss_ratio"] = result.loss_ratio();
     row["generator_limited"] = result.generator_limited;
+    row["interrupted"] = result.interrupted;
     add_measured(row, result);
     return row;
 }

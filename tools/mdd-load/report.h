@@ -31,7 +31,8 @@ nlohmann::ordered_json run_row(const RowSettings& settings, double asked_pps,
                                const TrialResult& result);
 
 // One row for each goal, with what the trial at lower_pps found ("load_search"), and one for each
-// trial ("load_trial"), which says how the search went.
+// trial ("load_trial"), which says how the search went. What was ended before its time is
+// "interrupted".
 std::vector<nlohmann::ordered_json> search_rows(const RowSettings& settings,
                                                 const std::vector<Found>& found,
                                                 const std::vector<TrialNote>& trials);

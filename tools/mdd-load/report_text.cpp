@@ -44,6 +44,7 @@ std::string kind_line(std::string_view name, const KindCount& kind) {
 
 std::string run_sentences(const TrialResult& result) {
     std::string text;
+    if (result.interrupted) text += "Interrupted: these figures are of the time until then.\n";
     if (result.generator_limited)
         text +=
             "The generator ran behind its schedule: these figures say nothing about the device.\n";
@@ -82,7 +83,9 @@ std::string goal_sentences(const Found& found) {
     if (found.none)
         say(fmt::format("not even {} packets/s, the lowest rate that was allowed.",
                         rate(found.upper_pps)));
-    if (!found.settled)
+    if (found.interrupted)
+        say("the search was interrupted, so the bounds are not firm.");
+    else if (!found.settled)
         say("the trials contradicted each other to the end, so the bounds are not firm.");
     if (found.at_lower)
         if (const auto damaged = found.at_lower->total().damaged(); damaged > 0)

@@ -15,6 +15,7 @@ namespace {
 
 constexpr unsigned kLimitedTries = 2;  // one hiccup of the generator is not its end
 constexpr double kFirstPhaseWidths = 4;
+constexpr unsigned kMostFinalTrials = 1000;
 
 struct Phase {
     double seconds;   // trials at least this long count
@@ -112,7 +113,7 @@ class Search {
             for (const auto& line : lines_)
                 if (left < line.phases.size()) refine(line, line.phases.size() - 1 - left);
         // A trial for one goal may have moved another's bounds.
-        while (full_trials_left_ > 0 && !all_settled())
+        while (full_trials_left_ > 0 && !interrupted_ && !all_settled())
             for (const auto& line : lines_) refine(line, line.phases.size() - 1);
         std::vector<Found> all;
         for (const auto& line : lines_) all.push_back(found(line));
@@ -171,13 +172,14 @@ class Search {
         return std::clamp(std::round(std::sqrt(lower * upper)), lower + 1, upper - 1);
     }
 
-    // Until the phase is settled, or no full trial is left.
+    // Until the phase is settled, no full trial is left, or one was interrupted.
     void refine(const Line& line, std::size_t number) {
         const bool full_length = number + 1 == line.phases.size();
         const auto& phase = line.phases[number];
         double widths = 1;
         while (const auto pps = next(line, number, widths))
             while (rates_[*pps].verdict(line.goal, phase) == Verdict::undecided) {
+                if (interrupted_) return;
                 if (full_length) {
                     if (full_trials_left_ == 0) return;
                     --full_trials_left_;
@@ -188,6 +190,10 @@ class Search {
 
     void measure(double pps, double seconds, bool full_length) {
         const auto result = trial_(pps, seconds);
+        if (result.interrupted) {
+            interrupted_ = true;
+            return;
+        }
         const auto& latency = result.latency;
         const TrialNote note{pps,
                              seconds,
@@ -223,6 +229,7 @@ class Search {
         found.generator_limited = known.upper_is_generator;
         found.none = known.upper == lowest_ && !known.upper_is_generator;
         found.settled = settled(line);
+        found.interrupted = interrupted_;
         return found;
     }
 
@@ -232,11 +239,14 @@ class Search {
     std::vector<Line> lines_;
     std::map<double, RateTrials> rates_;  // by whole packets per second
     unsigned full_trials_left_ = 0;
+    bool interrupted_ = false;
 };
 
 void require(bool good, std::string_view what) {
     if (!good) throw std::invalid_argument(fmt::format("search: {}", what));
 }
+
+}  // namespace
 
 void check(const SearchSettings& settings) {
     require(!settings.goals.empty(), "there is no goal to search for.");
@@ -247,6 +257,8 @@ void check(const SearchSettings& settings) {
                 "the share of trials that may exceed the loss ratio must be from 0 to below 1.");
         require(goal.final_seconds > 0, "trials of full length must last longer than 0 seconds.");
         require(goal.final_trials > 0, "at least one trial of full length must decide.");
+        require(goal.final_trials <= kMostFinalTrials,
+                "a rate is decided by 1000 trials of full length at most.");
     }
     require(settings.first_seconds > 0, "the first trials must last longer than 0 seconds.");
     require(settings.width > 0 && settings.width < 0.25,
@@ -256,8 +268,6 @@ void check(const SearchSettings& settings) {
     require(std::floor(settings.highest_pps) >= std::ceil(settings.lowest_pps),
             "the highest rate must not be below the lowest one.");
 }
-
-}  // namespace
 
 std::vector<Found> search(const SearchSettings& settings, const Trial& trial,
                           const Progress& progress) {
