@@ -250,7 +250,8 @@ class LoadOverDtls(LoadTest):
         self.make_files(STEADY)
         self.start_mdd()
         command = self.load_command("search", "--trial-seconds", "0.5", "--lowest", "100", "--highest", "400",
-                                    "--loss-ratio", "0.5", "--json", self.path("load.json"),
+                                    "--loss-ratio", "0.5", "--final-trials", "3", "--exceed-ratio", "0.5",
+                                    "--latency-at", "0.5", "--latency-at", "0.25", "--json", self.path("load.json"),
                                     "--picture", self.path("load.svg"))
         child = self.bed.start("load", *command, environment=self.environment)
         self.assertEqual(child.wait(90), 0, child.errors()[-1500:])
@@ -259,6 +260,14 @@ class LoadOverDtls(LoadTest):
             rows = json.load(file)
         self.assertEqual([row["bench"] for row in rows[:1]], ["load_search"])
         self.assertTrue(rows[0]["at_max"] or rows[0]["generator_limited"], rows)
+        self.assertEqual(rows[0]["trials"], sum(row["bench"] == "load_trial" for row in rows))
+        found = rows[0]["lower_pps"]
+        if found > 0:
+            # Two good ones decide; a third would not change it.
+            self.assertGreaterEqual(rows[0]["full_trials_at_lower"], 2)
+            half, quarter = rows[0]["latency_trials"]
+            self.assertEqual([half["asked_pps"], quarter["asked_pps"]], [found / 2, found / 4])
+            self.assertGreater(half["latency_us"]["samples"], 0)
         self.assertIn("load_trial", {row["bench"] for row in rows})
         with open(self.path("load.svg"), encoding="utf-8") as file:
             self.assertIn("<svg", file.read())

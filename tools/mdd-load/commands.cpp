@@ -161,6 +161,21 @@ std::string notes_text(const TrialNotes& notes, const Scenario& scenario) {
     return text;
 }
 
+// Until one is interrupted. None where the search was, or found no rate to take a share of.
+std::vector<LatencyTrial> latency_trials(const Options& options, const Found& first, Call& call) {
+    std::vector<LatencyTrial> trials;
+    if (first.interrupted || first.lower_pps == 0) return trials;
+    for (const auto share : options.latency_at) {
+        const double pps = share * first.lower_pps;
+        TrialNotes notes;
+        trials.push_back({share, pps, call.trial(pps, first.goal.final_seconds, notes)});
+        call.line().done(fmt::format("{:.0f} packets/s", pps),
+                         fmt::format("{:.4g} % of the first goal's rate", share * 100));
+        if (trials.back().result.interrupted) break;
+    }
+    return trials;
+}
+
 }  // namespace
 
 int run_command(const Options& options, const Scenario& scenario, const Bed& bed,
@@ -210,14 +225,17 @@ int search_command(const Options& options, const Scenario& scenario, const Bed& 
                             note.seconds, static_cast<double>(note.p99_ns) / 1000,
                             note.generator_limited ? ", generator behind" : ""));
         });
-    std::cout << search_text(found);
+    const auto latencies = latency_trials(options, found.front(), call);
+    const bool interrupted =
+        found.front().interrupted || (!latencies.empty() && latencies.back().result.interrupted);
+    std::cout << search_text(found, latencies);
     const auto row = row_settings(options, scenario, call.rig().plan());
-    if (json) write_rows(*json, search_rows(row, found, trials));
+    if (json) write_rows(*json, search_rows(row, found, trials, latencies));
     if (picture) {
         picture->write(search_picture(row.scenario, found, trials));
         picture->close();
     }
-    if (found.front().interrupted) throw Stopped();
+    if (interrupted) throw Stopped();
     return 0;
 }
 

@@ -1,7 +1,10 @@
 // The command line, with CLI11.
 #include "tools/mdd-load/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <iostream>
 #include <stdexcept>
@@ -34,13 +37,19 @@ void add_results(CLI::App& command, Options& options) {
 }
 
 // CLI::Range would let nan through.
-const CLI::Validator kPositive(
-    [](std::string& text) -> std::string {
-        double value = 0;
-        if (CLI::detail::lexical_cast(text, value) && value >= 1e-3 && value <= 1e12) return {};
-        return text + " is not a number from 0.001 to 1e12";
-    },
-    "a number above 0");
+CLI::Validator between(double lowest, double highest, const char* name) {
+    return CLI::Validator(
+        [lowest, highest](std::string& text) -> std::string {
+            double value = 0;
+            if (CLI::detail::lexical_cast(text, value) && value >= lowest && value <= highest)
+                return {};
+            return fmt::format("{} is not a number from {} to {}", text, lowest, highest);
+        },
+        name);
+}
+
+const auto kPositive = between(1e-3, 1e12, "a number above 0");
+const auto kShare = between(1e-3, 1, "above 0 to 1");
 
 // What all goals of a search have in common is in `goal`.
 void add_search(CLI::App& command, Options& options, Goal& goal, std::vector<double>& loss_ratios) {
@@ -85,6 +94,12 @@ void add_search(CLI::App& command, Options& options, Goal& goal, std::vector<dou
         ->capture_default_str()
         ->type_name("PPS")
         ->check(kPositive);
+    command
+        .add_option("--latency-at", options.latency_at,
+                    "when all is found, one more trial of full length at this share of the first "
+                    "goal's rate, for its latency; repeatable")
+        ->type_name("R")
+        ->check(kShare);
     command.add_option("--picture", options.picture, "draw the search there, as SVG")
         ->type_name("FILE");
     add_real_handshake(command, options);

@@ -31,6 +31,7 @@ struct Options {
 
     // search
     SearchSettings search{.highest_pps = 20e6};
+    std::vector<double> latency_at;  // shares of the first goal's rate
     std::string picture;
 
     // compare

@@ -113,11 +113,17 @@ std::string run_text(const TrialResult& result) {
     return text + run_sentences(result);
 }
 
-std::string search_text(const std::vector<Found>& found) {
+std::string search_text(const std::vector<Found>& found,
+                        const std::vector<LatencyTrial>& latency_trials) {
     auto text = fmt::format(kGoalColumns, "within", "packets/s in", "exceeded at", "packets/s back",
                             "p50 us", "p99 us", "p99.9 us", "max us");
     for (const auto& one : found) text += goal_line(one);
     for (const auto& one : found) text += goal_sentences(one);
+    for (const auto& [share, asked_pps, result] : latency_trials)
+        text +=
+            fmt::format("at {:.4g} % of the first: {} packets/s for {:.1f} s, {:.3g} % lost\n",
+                        share * 100, rate(asked_pps), result.seconds, result.loss_ratio() * 100) +
+            latency_line(result.latency) + run_sentences(result);
     return text;
 }
 

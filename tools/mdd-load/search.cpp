@@ -65,6 +65,12 @@ class RateTrials {
         return std::nullopt;
     }
 
+    // Trials that decide.
+    unsigned full(const Goal& goal) const {
+        return static_cast<unsigned>(std::ranges::count_if(
+            trials_, [&](const Timed& trial) { return trial.seconds >= goal.final_seconds; }));
+    }
+
     // What came through, in packets into the device.
     double carried_pps() const { return carried_pps_; }
 
@@ -224,7 +230,10 @@ class Search {
         found.goal = line.goal;
         found.lower_pps = known.lower.value_or(0);
         found.upper_pps = known.upper.value_or(highest_);
-        if (known.lower) found.at_lower = rates_.at(*known.lower).last_within(line.goal);
+        if (known.lower) {
+            found.at_lower = rates_.at(*known.lower).last_within(line.goal);
+            found.full_trials = rates_.at(*known.lower).full(line.goal);
+        }
         found.at_max = known.lower == highest_;
         found.generator_limited = known.upper_is_generator;
         found.none = known.upper == lowest_ && !known.upper_is_generator;

@@ -48,6 +48,7 @@ struct Found {
     double lower_pps = 0;  // the highest rate within the goal; 0 when there is none
     double upper_pps = 0;  // the lowest rate beyond it, or the highest that was allowed
     std::optional<TrialResult> at_lower = {};  // the last full trial there that met the loss ratio
+    unsigned full_trials = 0;                  // at lower_pps, that decided it
     bool at_max = false;             // highest_pps is within the goal: the device may do more
     bool none = false;               // not even lowest_pps is within the goal
     bool generator_limited = false;  // the device may do more than lower_pps, the generator cannot

@@ -74,6 +74,9 @@ TEST(LoadOptions, ASearchHasItsGoalsInOrderAndOneWayToDecideThem) {
     EXPECT_EQ(search.width, 0.02);
     EXPECT_EQ(search.lowest_pps, 10);
     EXPECT_EQ(search.highest_pps, 5000);
+    const auto latencies = good_options(
+        {"search", "--scenario", "a.toml", "--latency-at", "0.5", "--latency-at", "1"});
+    EXPECT_EQ(latencies.latency_at, (std::vector<double>{0.5, 1}));
 }
 
 // What is wrong with a search is said before everybody joins.
@@ -97,6 +100,7 @@ TEST(LoadOptions, ASearchThatMakesNoSenseIsAUsageErrorWithASentence) {
     EXPECT_THAT(refusal({"--first-seconds", "0"}),
                 HasSubstr("--first-seconds: 0 is not a number from 0.001"));
     EXPECT_THAT(refusal({"--trial-seconds", "inf"}), HasSubstr("inf is not a number from 0.001"));
+    EXPECT_THAT(refusal({"--latency-at", "1.5"}), HasSubstr("1.5 is not a number from 0.001 to 1"));
     EXPECT_THAT(refusal({"--lowest", "500", "--highest", "400"}),
                 HasSubstr("highest rate must not be below the lowest"));
 }

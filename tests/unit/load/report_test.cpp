@@ -43,6 +43,7 @@ Found found_at(double lower, double upper) {
     found.lower_pps = lower;
     found.upper_pps = upper;
     found.at_lower = good_trial();
+    found.full_trials = 3;
     found.settled = true;
     return found;
 }
@@ -91,7 +92,7 @@ TEST(Report, ASearchHasARowForEachGoalAndEachTrial) {
     none.at_lower.reset();
     none.none = true;
     const TrialNote trial{.pps = 5, .seconds = 60, .full_length = true, .max_ns = 3000};
-    const auto rows = search_rows(kSettings, {none, found_at(1e6, 1.004e6)}, {trial, {}});
+    const auto rows = search_rows(kSettings, {none, found_at(1e6, 1.004e6)}, {trial, {}}, {});
     ASSERT_EQ(rows.size(), 4u);
     EXPECT_EQ(rows[0]["bench"], "load_search");
     EXPECT_EQ(rows[0]["goal_loss_ratio"], 0);
@@ -99,13 +100,41 @@ TEST(Report, ASearchHasARowForEachGoalAndEachTrial) {
     EXPECT_TRUE(rows[0]["mpps_out"].is_null());
     EXPECT_EQ(rows[1]["lower_pps"], 1e6);
     EXPECT_EQ(rows[1]["upper_pps"], 1.004e6);
+    EXPECT_EQ(rows[1]["trials"], 2);
+    EXPECT_EQ(rows[1]["full_trials_at_lower"], 3);
     EXPECT_FALSE(rows[1]["interrupted"]);
+    EXPECT_FALSE(rows[0].contains("latency_trials"));
     EXPECT_EQ(rows[1]["latency_us"]["max"], 1500);
     EXPECT_FALSE(rows[1].contains("loss_ratio")) << "within the goal, however much it is";
     EXPECT_EQ(rows[2]["bench"], "load_trial");
     EXPECT_TRUE(rows[2]["full_length"]);
     EXPECT_EQ(rows[2]["latency_us"]["max"], 3);
     EXPECT_TRUE(rows[3]["latency_us"].is_null());
+}
+
+TEST(Report, LatencyAtAShareOfTheRateIsWithTheFirstGoal) {
+    auto cut = good_trial();
+    cut.interrupted = true;
+    const std::vector<Found> found{found_at(1e6, 1.004e6), found_at(2e6, 2.01e6)};
+    const std::vector<LatencyTrial> latencies{
+        {.share = 0.5, .asked_pps = 5e5, .result = good_trial()},
+        {.share = 0.9, .asked_pps = 9e5, .result = cut}};
+    const auto rows = search_rows(kSettings, found, {}, latencies);
+    ASSERT_EQ(rows.size(), 2u);
+    ASSERT_EQ(rows[0]["latency_trials"].size(), 2u);
+    EXPECT_FALSE(rows[1].contains("latency_trials"));
+    const auto& half = rows[0]["latency_trials"][0];
+    EXPECT_EQ(half["share"], 0.5);
+    EXPECT_EQ(half["asked_pps"], 5e5);
+    EXPECT_EQ(half["seconds"], 2);
+    EXPECT_EQ(half["latency_us"]["p999"], 0.2);
+    EXPECT_EQ(half["latency_us"]["max"], 1500);
+    EXPECT_FALSE(half["interrupted"]);
+    EXPECT_TRUE(rows[0]["latency_trials"][1]["interrupted"]);
+    EXPECT_THAT(search_text(found, latencies),
+                HasSubstr("at 50 % of the first: 500,000 packets/s for 2.0 s, 0.0333 % lost\n"
+                          "latency    p50 0.2 us, p99 0.2 us, p99.9 0.2 us, max 1500.0 us\n"
+                          "at 90 % of the first: "));
 }
 
 TEST(Report, WhatWasInterruptedIsMarkedAndCompareDoesNotJudgeIt) {
@@ -116,7 +145,7 @@ TEST(Report, WhatWasInterruptedIsMarkedAndCompareDoesNotJudgeIt) {
     run.interrupted = true;
     run.audio.bad_tag = 1;
     const auto rows = [](const Found& search, const TrialResult& trial) {
-        auto all = search_rows(kSettings, {search}, {});
+        auto all = search_rows(kSettings, {search}, {}, {});
         all.push_back(run_row(kSettings, 1000, trial));
         return all;
     };
@@ -141,7 +170,7 @@ TEST(Report, CompareReadsWhatIsWritten) {
     const mdd::test::Folder folder;
     const auto write = [&](const char* name, double lower_pps, const TrialResult& run) {
         auto rows = search_rows(kSettings, {found_at(lower_pps, lower_pps * 1.004)},
-                                {TrialNote{}, TrialNote{}});
+                                {TrialNote{}, TrialNote{}}, {});
         rows.push_back(run_row(kSettings, 1000, run));
         std::ofstream(folder.path() / name) << nlohmann::ordered_json(rows).dump(1);
         return (folder.path() / name).string();
@@ -186,7 +215,7 @@ TEST(Report, ARunSaysWhatItsFiguresCannot) {
 
 TEST(Report, ASearchReadsWell) {
     EXPECT_EQ(
-        search_text({found_at(1e6, 1'004'000)}),
+        search_text({found_at(1e6, 1'004'000)}, {}),
         "within          packets/s in   exceeded at  packets/s back    p50 us    p99 us  "
         "p99.9 us    max us\n"
         "0.5 % lost         1,000,000     1,004,000          14,995       0.2       0.2       "
@@ -196,20 +225,20 @@ TEST(Report, ASearchReadsWell) {
 TEST(Report, ASearchSaysWhatABoundIsNot) {
     auto found = found_at(1e6, 1e6);
     found.at_max = true;
-    EXPECT_THAT(search_text({found}), HasSubstr("highest rate that was allowed"));
+    EXPECT_THAT(search_text({found}, {}), HasSubstr("highest rate that was allowed"));
     found = found_at(1e6, 1.004e6);
     found.generator_limited = true;
-    EXPECT_THAT(search_text({found}), HasSubstr("the generator ends there"));
+    EXPECT_THAT(search_text({found}, {}), HasSubstr("the generator ends there"));
     found = found_at(1e6, 1.1e6);
     found.settled = false;
     found.at_lower->audio.bad_tag = 5;
-    EXPECT_THAT(search_text({found}), HasSubstr("contradicted each other"));
-    EXPECT_THAT(search_text({found}), HasSubstr("5 packets came back"));
+    EXPECT_THAT(search_text({found}, {}), HasSubstr("contradicted each other"));
+    EXPECT_THAT(search_text({found}, {}), HasSubstr("5 packets came back"));
     found.interrupted = true;
-    EXPECT_THAT(search_text({found}), HasSubstr("0.5 % lost: the search was interrupted"));
-    EXPECT_THAT(search_text({found}), Not(HasSubstr("contradicted each other")));
+    EXPECT_THAT(search_text({found}, {}), HasSubstr("0.5 % lost: the search was interrupted"));
+    EXPECT_THAT(search_text({found}, {}), Not(HasSubstr("contradicted each other")));
     found = Found{.goal = {}, .upper_pps = 1000, .none = true, .settled = true};
-    EXPECT_THAT(search_text({found}), HasSubstr("no loss: not even 1,000 packets/s"));
+    EXPECT_THAT(search_text({found}, {}), HasSubstr("no loss: not even 1,000 packets/s"));
 }
 
 }  // namespace

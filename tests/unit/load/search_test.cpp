@@ -44,6 +44,7 @@ void expect_interval(const Found& found, double capacity) {
     ASSERT_TRUE(found.at_lower);
     EXPECT_LE(found.at_lower->loss_ratio(), found.goal.loss_ratio);
     EXPECT_EQ(found.at_lower->seconds, found.goal.final_seconds);
+    EXPECT_GE(found.full_trials, found.goal.exceed_ratio > 0 ? 1 : found.goal.final_trials);
 }
 
 Carried sharp(double capacity) {
@@ -84,6 +85,8 @@ TEST(Search, ATrialOfOneGoalIsNotPassedOffAsAnothers) {
     const auto outcome =
         run(settings({{.final_seconds = 60}, {.final_seconds = 1, .final_trials = 5}}), device);
     EXPECT_EQ(outcome.found.at(0).lower_pps, outcome.found.at(1).lower_pps);
+    EXPECT_EQ(outcome.found.at(0).full_trials, 1u) << "the short ones are none of its own";
+    EXPECT_EQ(outcome.found.at(1).full_trials, 5u) << "a longer one counts too";
     for (const auto& found : outcome.found) expect_interval(found, 4e6);
 }
 
