@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "tools/mdd-load/cpu_name.h"
 #include "tools/mdd-load/output_file.h"
 #include "tools/mdd-load/picture.h"
 #include "tools/mdd-load/progress.h"
@@ -15,14 +15,6 @@
 
 namespace mdd::load {
 namespace {
-
-// "model name : AMD EPYC" of the first processor.
-std::string cpu_name() {
-    std::ifstream info("/proc/cpuinfo");
-    for (std::string line; std::getline(info, line);)
-        if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-    return "unknown";
-}
 
 RowSettings row_settings(const Options& options, const Scenario& scenario, const Plan& plan) {
     RowSettings settings;
