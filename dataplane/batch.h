@@ -7,12 +7,12 @@
 #include <span>
 #include <type_traits>
 
+#include "dataplane/bounds.h"
 #include "dataplane/srtp/bytes.h"
 #include "dataplane/table.h"
 
 namespace mdd {
 
-inline constexpr unsigned kMaxBurst = 64;
 // Longest UDP payload that a worker takes: a frame must fit into one packet buffer.
 inline constexpr std::size_t kMaxDatagramBytes = 2048;
 

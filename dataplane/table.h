@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "dataplane/bounds.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/net/address.h"
 #include "dataplane/net/header_template.h"
@@ -120,7 +121,6 @@ struct UnreportedProofs {
 // no other stream is looked at.
 class GrantedStreams {
   public:
-    static constexpr std::size_t kMost = 64;
     struct Granted {
         std::uint32_t ssrc;
         Stream* stream;
@@ -132,9 +132,9 @@ class GrantedStreams {
         return nullptr;
     }
     std::span<const Granted> all() const { return {granted_.data(), count_}; }
-    // False: there are kMost.
+    // False: there are kMaxGrantedStreams.
     bool add(Stream* stream) {
-        if (count_ == kMost) return false;
+        if (count_ == kMaxGrantedStreams) return false;
         granted_[count_++] = {stream->ssrc, stream};
         return true;
     }
@@ -149,7 +149,7 @@ class GrantedStreams {
 
   private:
     unsigned count_ = 0;
-    std::array<Granted, kMost> granted_{};
+    std::array<Granted, kMaxGrantedStreams> granted_{};
 };
 
 // Receiving side of an endpoint; exists only on the worker that owns the endpoint. What every

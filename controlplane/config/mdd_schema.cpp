@@ -1,8 +1,8 @@
 // The one table behind mdd.toml: every key with its type, range, default and sentence. Checks
 // across keys: mdd_checks.cpp.
 #include "controlplane/config/mdd_config.h"
-#include "dataplane/batch.h"
-#include "dataplane/srtp/hop.h"
+#include "dataplane/bounds.h"
+#include "dataplane/srtp/index.h"
 
 namespace mdd::config {
 namespace {
@@ -187,7 +187,7 @@ Schema<LimitsConfig> limits_rows() {
              integer<unsigned>(1, 1048576, "associations"), 4096, Reload::live,
              "Handshakes under way at once; when full, new ones are dropped.");
     rows.key("ssrcs_per_endpoint", &LimitsConfig::ssrcs_per_endpoint,
-             integer<unsigned>(1, GrantedStreams::kMost, "SSRCs"), 16, Reload::live,
+             integer<unsigned>(1, kMaxGrantedStreams, "SSRCs"), 16, Reload::live,
              "Synchronisation sources that one endpoint may own.");
     return rows;
 }

@@ -37,8 +37,6 @@ struct Keyset : InHotMemory {
 std::unique_ptr<const Keyset> make_keyset(Profile profile, const MasterKey& master,
                                           std::uint64_t epoch);
 
-inline constexpr unsigned kReplayWindowPackets = 1024;
-
 // What the owner keeps of one inbound SSRC. One window per SSRC, not per key: otherwise one index
 // could be presented under the old and the new key and put two packets onto one outbound nonce.
 struct StreamRx {

@@ -9,6 +9,9 @@
 
 namespace mdd::srtp {
 
+// Memory for so many; fewer may be in use.
+inline constexpr unsigned kReplayWindowPackets = 1024;
+
 enum class Replay : std::uint8_t { fresh, duplicate, too_old };
 
 // Sliding window over a 64-bit index. WindowBits: size in packets, a power of two; a parameter so

@@ -1,7 +1,7 @@
 // The row's names are those of every JSON file of benchmarks: see row.h.
 #include "tests/bench/row.h"
 
-#include <fstream>
+#include "tools/mdd-load/cpu_name.h"
 
 namespace mdd::bench {
 namespace {
@@ -12,13 +12,6 @@ nlohmann::json or_null(const std::optional<Value>& value) {
 }
 
 }  // namespace
-
-std::string cpu_name() {
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);)
-        if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
-    return "unknown";
-}
 
 nlohmann::json to_json(const Row& row, const std::string& commit) {
     return {{"bench", row.bench},
@@ -34,7 +27,7 @@ nlohmann::json to_json(const Row& row, const std::string& commit) {
             {"ratio_to_limit", or_null(row.ratio_to_limit)},
             {"peer", or_null(row.peer)},
             {"ratio_to_peer", or_null(row.ratio_to_peer)},
-            {"cpu", cpu_name()},
+            {"cpu", load::cpu_name()},
             {"commit", commit}};
 }
 

@@ -9,9 +9,6 @@
 
 namespace mdd::bench {
 
-// "unknown" where the kernel does not say it.
-std::string cpu_name();
-
 // What does not apply is null in the JSON.
 struct Row {
     std::string bench;

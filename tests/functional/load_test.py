@@ -4,6 +4,7 @@ Rates are low: other tests share the cores, and a lab's numbers are no benchmark
 """
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -249,7 +250,8 @@ class LoadOverDtls(LoadTest):
         self.make_files(STEADY)
         self.start_mdd()
         command = self.load_command("search", "--trial-seconds", "0.5", "--lowest", "100", "--highest", "400",
-                                    "--loss-ratio", "0.5", "--json", self.path("load.json"),
+                                    "--loss-ratio", "0.5", "--final-trials", "3", "--exceed-ratio", "0.5",
+                                    "--latency-at", "0.5", "--latency-at", "0.25", "--json", self.path("load.json"),
                                     "--picture", self.path("load.svg"))
         child = self.bed.start("load", *command, environment=self.environment)
         self.assertEqual(child.wait(90), 0, child.errors()[-1500:])
@@ -258,9 +260,63 @@ class LoadOverDtls(LoadTest):
             rows = json.load(file)
         self.assertEqual([row["bench"] for row in rows[:1]], ["load_search"])
         self.assertTrue(rows[0]["at_max"] or rows[0]["generator_limited"], rows)
+        self.assertEqual(rows[0]["trials"], sum(row["bench"] == "load_trial" for row in rows))
+        found = rows[0]["lower_pps"]
+        if found > 0:
+            # Two good ones decide; a third would not change it.
+            self.assertGreaterEqual(rows[0]["full_trials_at_lower"], 2)
+            half, quarter = rows[0]["latency_trials"]
+            self.assertEqual([half["asked_pps"], quarter["asked_pps"]], [found / 2, found / 4])
+            self.assertGreater(half["latency_us"]["samples"], 0)
         self.assertIn("load_trial", {row["bench"] for row in rows})
         with open(self.path("load.svg"), encoding="utf-8") as file:
             self.assertIn("<svg", file.read())
+
+    def interrupt_load(self, when, command, *arguments):
+        """Starts mdd-load, sends `signal_number` of `when` once its text has come; returns the rows that it left."""
+        text, signal_number = when
+        child = self.bed.start("load", *self.load_command(command, *arguments, "--json", self.path("load.json")),
+                               environment=self.environment)
+        child.wait_for_output(text, 60)
+        child.process.send_signal(signal_number)
+        self.assertEqual(child.wait(20), 1, child.errors()[-1500:])
+        self.assertIn("mdd-load: Stopped before the end.", child.errors())
+        self.assertIn("interrupted", child.output().lower())
+        with open(self.path("load.json"), encoding="utf-8") as file:
+            return json.load(file)
+
+    def test_an_interrupted_search_leaves_what_it_has_measured(self):
+        self.make_files(STEADY)
+        self.start_mdd()
+        rows = self.interrupt_load(("400 packets/s: ", signal.SIGINT), "search", "--trial-seconds", "60",
+                                   "--first-seconds", "0.5", "--highest", "400", "--lowest", "100", "--loss-ratio",
+                                   "0.5", "--loss-ratio", "0.9", "--picture", self.path("load.svg"))
+        self.end_mdd()
+        self.assertEqual([row["interrupted"] for row in rows if row["bench"] == "load_search"], [True, True])
+        trials = [row for row in rows if row["bench"] == "load_trial"]
+        self.assertEqual(trials[0]["seconds"], 0.5)
+        self.assertFalse(any(row["full_length"] for row in trials))
+        with open(self.path("load.svg"), encoding="utf-8") as file:
+            self.assertIn("interrupted", file.read())
+
+    def test_an_interrupted_run_reports_what_came_back_until_then(self):
+        self.make_files(STEADY)
+        self.start_mdd()
+        row, = self.interrupt_load((" packets/s for 60 s: ", signal.SIGTERM), "run", "--times", "1", "--seconds", "60")
+        self.end_mdd()
+        self.assertTrue(row["interrupted"])
+        self.assertLess(row["seconds"], 50)
+        self.assert_whole(row, "audio", "rtcp")
+
+    def test_an_interrupted_pcap_file_ends_with_a_whole_frame(self):
+        self.make_files(STEADY, mac='mac = "02:00:00:00:00:02"')
+        path = self.path("load.pcap")
+        child = self.bed.start("pcap", *self.load_command("pcap", "--packets", "1000000000", "--out", path))
+        wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 100_000, 60, "a beginning of the file")
+        child.process.send_signal(signal.SIGTERM)
+        self.assertEqual(child.wait(20), 1, child.errors())
+        self.assertIn("mdd-load: Stopped before the end.", child.errors())
+        self.assertIn(f"written: {sum(1 for _ in frames_of(path))} frames", child.errors())
 
     def test_whole_handshakes_with_a_real_kmf_key_everybody(self):
         whole_handshakes(self, "")
@@ -318,19 +374,26 @@ def whole_handshakes(test, unrest):
     test.assertEqual(authority["handshakes"]["completed"], totals["handshakes"])
 
 
-def play(path, interface):
-    """Sends the frames of a pcap file at the times that it says; returns how many."""
+def frames_of(path):
+    """Yields the time in seconds and the bytes of each frame of a pcap file, whose last one must be whole."""
     with open(path, "rb") as file:
         magic, = struct.unpack("<I", file.read(24)[:4])
         assert magic == 0xa1b2c3d4
-        begun, frames = None, 0
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
-            out.bind((interface, 0))
-            while header := file.read(16):
-                seconds, micros, size, _ = struct.unpack("<IIII", header)
-                at = seconds + micros / 1e6
-                begun = time.monotonic() - at if begun is None else begun
-                time.sleep(max(0, begun + at - time.monotonic()))
-                out.send(file.read(size))
-                frames += 1
+        while header := file.read(16):
+            seconds, micros, size, _ = struct.unpack("<IIII", header)
+            frame = file.read(size)
+            assert len(frame) == size
+            yield seconds + micros / 1e6, frame
+
+
+def play(path, interface):
+    """Sends the frames of a pcap file at the times that it says; returns how many."""
+    begun, frames = None, 0
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+        out.bind((interface, 0))
+        for at, frame in frames_of(path):
+            begun = time.monotonic() - at if begun is None else begun
+            time.sleep(max(0, begun + at - time.monotonic()))
+            out.send(frame)
+            frames += 1
     return frames

@@ -3,11 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "tools/mdd-load/cpu_name.h"
 #include "tools/mdd-load/output_file.h"
 #include "tools/mdd-load/picture.h"
 #include "tools/mdd-load/progress.h"
@@ -16,14 +15,6 @@
 
 namespace mdd::load {
 namespace {
-
-// "model name : AMD EPYC" of the first processor.
-std::string cpu_name() {
-    std::ifstream info("/proc/cpuinfo");
-    for (std::string line; std::getline(info, line);)
-        if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-    return "unknown";
-}
 
 RowSettings row_settings(const Options& options, const Scenario& scenario, const Plan& plan) {
     RowSettings settings;
@@ -162,6 +153,21 @@ std::string notes_text(const TrialNotes& notes, const Scenario& scenario) {
     return text;
 }
 
+// Until one is interrupted. None where the search was, or found no rate to take a share of.
+std::vector<LatencyTrial> latency_trials(const Options& options, const Found& first, Call& call) {
+    std::vector<LatencyTrial> trials;
+    if (first.interrupted || first.lower_pps == 0) return trials;
+    for (const auto share : options.latency_at) {
+        const double pps = share * first.lower_pps;
+        TrialNotes notes;
+        trials.push_back({share, pps, call.trial(pps, first.goal.final_seconds, notes)});
+        call.line().done(fmt::format("{:.0f} packets/s", pps),
+                         fmt::format("{:.4g} % of the first goal's rate", share * 100));
+        if (trials.back().result.interrupted) break;
+    }
+    return trials;
+}
+
 }  // namespace
 
 int run_command(const Options& options, const Scenario& scenario, const Bed& bed,
@@ -184,6 +190,7 @@ int run_command(const Options& options, const Scenario& scenario, const Bed& bed
         row["longest_gap_ms"] = notes.longest_gap_seconds * 1000;
         write_rows(*json, {row});
     }
+    if (result.interrupted) throw Stopped();
     return 0;
 }
 
@@ -191,23 +198,15 @@ int search_command(const Options& options, const Scenario& scenario, const Bed& 
                    const IsStopped& is_stopped) {
     auto json = open_if_named(options.json);
     auto picture = open_if_named(options.picture);
-    SearchSettings settings;
-    settings.goals.clear();
-    for (const auto ratio : options.loss_ratios)
-        settings.goals.push_back({.loss_ratio = ratio, .final_seconds = options.trial_seconds});
-    settings.lowest_pps = options.lowest_pps;
-    settings.highest_pps = options.highest_pps;
-    settings.first_seconds = std::min(settings.first_seconds, options.trial_seconds);
-
     Call call(options, scenario, bed, is_stopped);
     std::vector<TrialNote> trials;
     const auto found = search(
-        settings,
+        options.search,
         [&](double pps, double seconds) {
-            if (is_stopped()) throw Stopped();
             TrialNotes notes;
             auto result = call.trial(pps, seconds, notes);
-            if (is_stopped()) throw Stopped();
+            if (result.interrupted)
+                call.line().done(fmt::format("{:.0f} packets/s", pps), "interrupted");
             return result;
         },
         [&](const TrialNote& note) {
@@ -218,13 +217,17 @@ int search_command(const Options& options, const Scenario& scenario, const Bed& 
                             note.seconds, static_cast<double>(note.p99_ns) / 1000,
                             note.generator_limited ? ", generator behind" : ""));
         });
-    std::cout << search_text(found);
+    const auto latencies = latency_trials(options, found.front(), call);
+    const bool interrupted =
+        found.front().interrupted || (!latencies.empty() && latencies.back().result.interrupted);
+    std::cout << search_text(found, latencies);
     const auto row = row_settings(options, scenario, call.rig().plan());
-    if (json) write_rows(*json, search_rows(row, found, trials));
+    if (json) write_rows(*json, search_rows(row, found, trials, latencies));
     if (picture) {
         picture->write(search_picture(row.scenario, found, trials));
         picture->close();
     }
+    if (interrupted) throw Stopped();
     return 0;
 }
 

@@ -8,7 +8,8 @@
 
 namespace mdd::load {
 
-// Somebody has asked us to end (SIGINT, SIGTERM).
+// Somebody has asked us to end (SIGINT, SIGTERM). A command then ends what it is at, writes down
+// what it has, and throws Stopped; but kmf_command, which has no other end, returns.
 using IsStopped = std::function<bool()>;
 
 // Each returns an exit code, and throws std::runtime_error, a sentence, when something goes wrong.
@@ -17,7 +18,8 @@ int run_command(const Options& options, const Scenario& scenario, const Bed& bed
                 const IsStopped& is_stopped);
 int search_command(const Options& options, const Scenario& scenario, const Bed& bed,
                    const IsStopped& is_stopped);
-int pcap_command(const Options& options, const Scenario& scenario, const Bed& bed);
+int pcap_command(const Options& options, const Scenario& scenario, const Bed& bed,
+                 const IsStopped& is_stopped);
 int kmf_command(const Scenario& scenario, const Bed& bed, const IsStopped& is_stopped);
 int conferences_command(const Options& options, const Scenario& scenario, const Bed& bed);
 

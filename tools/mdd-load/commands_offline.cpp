@@ -15,6 +15,7 @@
 #include "tools/mdd-load/real_handshakes.h"
 #include "tools/mdd-load/schedule.h"
 #include "tools/mdd-load/stream_sender.h"
+#include "tools/mdd-load/trial.h"
 
 namespace mdd::load {
 namespace {
@@ -68,7 +69,8 @@ class Recording {
         }
         at_ += kAfterFirsts;
     }
-    void add_media(ProgressLine& line) {
+    // Until all are there, or for as long as nobody asks to stop.
+    void add_media(ProgressLine& line, const IsStopped& is_stopped) {
         const auto all = left_;
         const auto start = at_;
         const double cycle_us = 1e6 / schedule_.cycles_per_second();
@@ -80,11 +82,12 @@ class Recording {
                 speakers_.poll(static_cast<Tsc>(at_.count()));
                 const auto stream = speakers_.stream_in(event.slot, event.kind);
                 if (stream) add_packet(*stream, event.ends_frame);
-                if (left_ == 0) break;
+                if (left_ == 0 || is_stopped()) return;
                 line.show("writing", 1 - static_cast<double>(left_) / static_cast<double>(all),
                           fmt::format("{} frames", file_.frames()));
             }
     }
+    bool is_whole() const { return left_ == 0; }
     std::uint64_t close() {
         file_.close();
         return file_.frames();
@@ -115,7 +118,8 @@ class Recording {
 
 }  // namespace
 
-int pcap_command(const Options& options, const Scenario& scenario, const Bed& bed) {
+int pcap_command(const Options& options, const Scenario& scenario, const Bed& bed,
+                 const IsStopped& is_stopped) {
     if (!bed.mdd.mac)
         throw std::runtime_error(
             "A file cannot ask by ARP: set mdd.mac in the bed, the MAC address of mdd's port.");
@@ -123,10 +127,11 @@ int pcap_command(const Options& options, const Scenario& scenario, const Bed& be
     Recording recording(options, scenario, bed);
     recording.add_joins();
     recording.add_firsts();
-    recording.add_media(line);
+    recording.add_media(line, is_stopped);
     line.done("written", fmt::format("{} frames; `mdd-load kmf` with the same scenario, bed and "
                                      "seed makes mdd accept them, once",
                                      recording.close()));
+    if (!recording.is_whole()) throw Stopped();
     return 0;
 }
 

@@ -130,10 +130,12 @@ Judgement judge(const Figure& figure, double before, double after, double tolera
 }
 
 // A generator at its end says what the device does at least, and nothing about how much it lacks.
+// What was interrupted says nothing.
 bool speaks(const Figure& figure, const Json& before, const Json& after, Judgement judgement) {
     if (figure.moves_with_clock && value(before, "/ratio_to_limit") &&
         value(after, "/ratio_to_limit"))
         return false;
+    if (flag(before, "interrupted") || flag(after, "interrupted")) return false;
     const bool old_limited = flag(before, "generator_limited");
     const bool new_limited = flag(after, "generator_limited");
     if (after.contains("lower_pps")) return !(new_limited && judgement == Judgement::worse);
@@ -163,7 +165,10 @@ void compare_rows(const Row& before, const Row& after, double tolerance, Compari
         if (flag(row->values, "generator_limited"))
             result.remarks.push_back(
                 fmt::format("{}: the generator was the limit in the {} file.", after.name, which));
-        if (row->values.contains("settled") && !flag(row->values, "settled"))
+        if (flag(row->values, "interrupted"))
+            result.remarks.push_back(
+                fmt::format("{}: interrupted in the {} file.", after.name, which));
+        else if (row->values.contains("settled") && !flag(row->values, "settled"))
             result.remarks.push_back(
                 fmt::format("{}: the search was not settled in the {} file.", after.name, which));
     }

@@ -57,7 +57,7 @@ int act(const Options& options) {
         case Command::search:
             return search_command(options, *scenario, *bed, is_stopped);
         case Command::pcap:
-            return pcap_command(options, *scenario, *bed);
+            return pcap_command(options, *scenario, *bed, is_stopped);
         default:
             return kmf_command(*scenario, *bed, is_stopped);
     }

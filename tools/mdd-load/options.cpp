@@ -1,8 +1,13 @@
 // The command line, with CLI11.
 #include "tools/mdd-load/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
+#include <iostream>
+#include <stdexcept>
 
 namespace mdd::load {
 namespace {
@@ -31,7 +36,83 @@ void add_results(CLI::App& command, Options& options) {
         ->type_name("NAME");
 }
 
-const auto kPositive = CLI::Range(1e-3, 1e12, "a number above 0");
+// CLI::Range would let nan through.
+CLI::Validator between(double lowest, double highest, const char* name) {
+    return CLI::Validator(
+        [lowest, highest](std::string& text) -> std::string {
+            double value = 0;
+            if (CLI::detail::lexical_cast(text, value) && value >= lowest && value <= highest)
+                return {};
+            return fmt::format("{} is not a number from {} to {}", text, lowest, highest);
+        },
+        name);
+}
+
+const auto kPositive = between(1e-3, 1e12, "a number above 0");
+const auto kShare = between(1e-3, 1, "above 0 to 1");
+
+// What all goals of a search have in common is in `goal`.
+void add_search(CLI::App& command, Options& options, Goal& goal, std::vector<double>& loss_ratios) {
+    auto& search = options.search;
+    add_place(command, options);
+    command
+        .add_option("--loss-ratio", loss_ratios,
+                    "a goal: this share of packets may be lost, 0 to below 1; repeatable (0)")
+        ->type_name("R");
+    command
+        .add_option("--exceed-ratio", goal.exceed_ratio,
+                    "share of the trials at a rate that may lose more than that, 0 to below 1")
+        ->capture_default_str()
+        ->type_name("R");
+    command
+        .add_option("--final-trials", goal.final_trials,
+                    "how many trials of full length decide a rate, 1 to 1000")
+        ->capture_default_str()
+        ->type_name("N");
+    command.add_option("--trial-seconds", goal.final_seconds, "of a trial of full length")
+        ->capture_default_str()
+        ->type_name("N")
+        ->check(kPositive);
+    command
+        .add_option("--first-seconds", search.first_seconds,
+                    "of the shortest trials, which only point the way; left out where full ones "
+                    "are not twice as long")
+        ->capture_default_str()
+        ->type_name("N")
+        ->check(kPositive);
+    command
+        .add_option("--width", search.width,
+                    "how far the bounds of what is found may be apart, as a share of the upper "
+                    "one: above 0 and below 0.25")
+        ->capture_default_str()
+        ->type_name("R");
+    command.add_option("--lowest", search.lowest_pps, "packets per second to begin with")
+        ->capture_default_str()
+        ->type_name("PPS")
+        ->check(kPositive);
+    command.add_option("--highest", search.highest_pps, "packets per second that are never passed")
+        ->capture_default_str()
+        ->type_name("PPS")
+        ->check(kPositive);
+    command
+        .add_option("--latency-at", options.latency_at,
+                    "when all is found, one more trial of full length at this share of the first "
+                    "goal's rate, for its latency; repeatable")
+        ->type_name("R")
+        ->check(kShare);
+    command.add_option("--picture", options.picture, "draw the search there, as SVG")
+        ->type_name("FILE");
+    add_real_handshake(command, options);
+    add_results(command, options);
+}
+
+// Throws std::invalid_argument, as check() does.
+void set_goals(SearchSettings& search, const Goal& goal, const std::vector<double>& loss_ratios) {
+    search.goals.assign(std::max<std::size_t>(loss_ratios.size(), 1), goal);
+    for (std::size_t i = 0; i < loss_ratios.size(); ++i)
+        search.goals[i].loss_ratio = loss_ratios[i];
+    check(search);
+}
 
 }  // namespace
 
@@ -59,28 +140,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     add_results(run, options);
 
     auto& search = *app.add_subcommand("search", "the highest rate within each loss ratio");
-    add_place(search, options);
-    search
-        .add_option("--loss-ratio", options.loss_ratios,
-                    "a goal: this share of packets may be lost; repeatable (0)")
-        ->type_name("R")
-        ->check(CLI::Range(0.0, 0.999999));
-    search.add_option("--trial-seconds", options.trial_seconds, "of a trial that counts")
-        ->capture_default_str()
-        ->type_name("N")
-        ->check(kPositive);
-    search.add_option("--lowest", options.lowest_pps, "packets per second to begin with")
-        ->capture_default_str()
-        ->type_name("PPS")
-        ->check(kPositive);
-    search.add_option("--highest", options.highest_pps, "packets per second that are never passed")
-        ->capture_default_str()
-        ->type_name("PPS")
-        ->check(kPositive);
-    search.add_option("--picture", options.picture, "draw the search there, as SVG")
-        ->type_name("FILE");
-    add_real_handshake(search, options);
-    add_results(search, options);
+    Goal goal;
+    std::vector<double> loss_ratios;
+    add_search(search, options, goal, loss_ratios);
 
     auto& compare =
         *app.add_subcommand("compare", "two files of rows; exit 1 when something got worse");
@@ -112,8 +174,12 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
 
     try {
         app.parse(argc, argv);
+        set_goals(options.search, goal, loss_ratios);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : kUsage;
+    } catch (const std::invalid_argument& error) {
+        std::cerr << "mdd-load: " << error.what() << '\n';
+        return kUsage;
     }
     const std::array<std::pair<CLI::App*, Command>, 6> commands{
         {{&run, Command::run},
@@ -124,7 +190,6 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
          {&conferences, Command::conferences}}};
     for (const auto& [command, name] : commands)
         if (command->parsed()) options.command = name;
-    if (options.loss_ratios.empty()) options.loss_ratios = {0};
     return options;
 }
 

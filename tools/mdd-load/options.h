@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "tools/mdd-load/search.h"
+
 namespace mdd::load {
 
 enum class Command { run, search, compare, pcap, kmf, conferences };
@@ -28,10 +30,8 @@ struct Options {
     std::string commit = "unknown";
 
     // search
-    std::vector<double> loss_ratios;  // never empty
-    double trial_seconds = 60;
-    double lowest_pps = 1000;
-    double highest_pps = 20e6;
+    SearchSettings search{.highest_pps = 20e6};
+    std::vector<double> latency_at;  // shares of the first goal's rate
     std::string picture;
 
     // compare

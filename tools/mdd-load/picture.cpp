@@ -55,14 +55,15 @@ std::string goal_words(const Found& found) {
     const auto within = found.goal.loss_ratio == 0
                             ? std::string("no loss")
                             : fmt::format("{:.4g} % lost", found.goal.loss_ratio * 100);
-    if (!found.at_lower) return within + ": at no rate";
+    if (!found.at_lower)
+        return within + (found.interrupted ? ": interrupted too early to tell" : ": at no rate");
     const auto& latency = found.at_lower->latency;
-    return fmt::format("{}: {} {} packets/s{}; p50 {:.1f}, p99 {:.1f}, p99.9 {:.1f}, max {:.1f} µs",
-                       within, found.at_max || found.generator_limited ? "at least" : "up to",
-                       short_number(found.lower_pps),
-                       found.generator_limited ? ", where the generator ends" : "",
-                       to_us(latency.p50_ns()), to_us(latency.p99_ns()), to_us(latency.p999_ns()),
-                       to_us(latency.max_ns()));
+    return fmt::format(
+        "{}: {} {} packets/s{}{}; p50 {:.1f}, p99 {:.1f}, p99.9 {:.1f}, max {:.1f} µs", within,
+        found.at_max || found.generator_limited ? "at least" : "up to",
+        short_number(found.lower_pps), found.generator_limited ? ", where the generator ends" : "",
+        found.interrupted ? ", when it was interrupted" : "", to_us(latency.p50_ns()),
+        to_us(latency.p99_ns()), to_us(latency.p999_ns()), to_us(latency.max_ns()));
 }
 
 class SearchPicture {

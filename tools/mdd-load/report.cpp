@@ -65,19 +65,31 @@ void add_measured(Json& row, const TrialResult& result) {
                     {"rtcp", kind_report(result.rtcp)}};
 }
 
-Json goal_row(const RowSettings& settings, const Found& found) {
+// A trial that was no step of a search.
+void add_trial(Json& row, double asked_pps, const TrialResult& result) {
+    row["asked_pps"] = asked_pps;
+    row["loss_ratio"] = result.loss_ratio();
+    row["generator_limited"] = result.generator_limited;
+    row["interrupted"] = result.interrupted;
+    add_measured(row, result);
+}
+
+Json goal_row(const RowSettings& settings, const Found& found, std::size_t trials) {
     auto row = settings_row("load_search", settings,
                             found.at_lower ? Json(found.at_lower->received_pps() / 1e6) : Json());
     row["goal_loss_ratio"] = found.goal.loss_ratio;
     row["goal_seconds"] = found.goal.final_seconds;
     row["goal_trials"] = found.goal.final_trials;
     row["goal_exceed_ratio"] = found.goal.exceed_ratio;
+    row["trials"] = trials;
+    row["full_trials_at_lower"] = found.full_trials;
     row["lower_pps"] = found.lower_pps;
     row["upper_pps"] = found.upper_pps;
     row["at_max"] = found.at_max;
     row["none"] = found.none;
     row["generator_limited"] = found.generator_limited;
     row["settled"] = found.settled;
+    row["interrupted"] = found.interrupted;
     // Within the goal by definition, so no figure to compare.
     row["loss_ratio_at_lower"] = found.at_lower ? Json(found.at_lower->loss_ratio()) : Json();
     if (found.at_lower) add_measured(row, *found.at_lower);
@@ -102,18 +114,21 @@ Json trial_row(const RowSettings& settings, const TrialNote& trial) {
 
 Json run_row(const RowSettings& settings, double asked_pps, const TrialResult& result) {
     auto row = settings_row("load_run", settings, result.received_pps() / 1e6);
-    row["asked_pps"] = asked_pps;
-    row["loss_ratio"] = result.loss_ratio();
-    row["generator_limited"] = result.generator_limited;
-    add_measured(row, result);
+    add_trial(row, asked_pps, result);
     return row;
 }
 
 std::vector<Json> search_rows(const RowSettings& settings, const std::vector<Found>& found,
-                              const std::vector<TrialNote>& trials) {
+                              const std::vector<TrialNote>& trials,
+                              const std::vector<LatencyTrial>& latency_trials) {
     std::vector<Json> rows;
     rows.reserve(found.size() + trials.size());
-    for (const auto& one : found) rows.push_back(goal_row(settings, one));
+    for (const auto& one : found) rows.push_back(goal_row(settings, one, trials.size()));
+    for (const auto& [share, asked_pps, result] : latency_trials) {
+        Json row{{"share", share}};
+        add_trial(row, asked_pps, result);
+        rows.front()["latency_trials"].push_back(std::move(row));
+    }
     for (const auto& trial : trials) rows.push_back(trial_row(settings, trial));
     return rows;
 }

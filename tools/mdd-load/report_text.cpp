@@ -44,6 +44,7 @@ std::string kind_line(std::string_view name, const KindCount& kind) {
 
 std::string run_sentences(const TrialResult& result) {
     std::string text;
+    if (result.interrupted) text += "Interrupted: these figures are of the time until then.\n";
     if (result.generator_limited)
         text +=
             "The generator ran behind its schedule: these figures say nothing about the device.\n";
@@ -82,7 +83,9 @@ std::string goal_sentences(const Found& found) {
     if (found.none)
         say(fmt::format("not even {} packets/s, the lowest rate that was allowed.",
                         rate(found.upper_pps)));
-    if (!found.settled)
+    if (found.interrupted)
+        say("the search was interrupted, so the bounds are not firm.");
+    else if (!found.settled)
         say("the trials contradicted each other to the end, so the bounds are not firm.");
     if (found.at_lower)
         if (const auto damaged = found.at_lower->total().damaged(); damaged > 0)
@@ -110,11 +113,17 @@ std::string run_text(const TrialResult& result) {
     return text + run_sentences(result);
 }
 
-std::string search_text(const std::vector<Found>& found) {
+std::string search_text(const std::vector<Found>& found,
+                        const std::vector<LatencyTrial>& latency_trials) {
     auto text = fmt::format(kGoalColumns, "within", "packets/s in", "exceeded at", "packets/s back",
                             "p50 us", "p99 us", "p99.9 us", "max us");
     for (const auto& one : found) text += goal_line(one);
     for (const auto& one : found) text += goal_sentences(one);
+    for (const auto& [share, asked_pps, result] : latency_trials)
+        text +=
+            fmt::format("at {:.4g} % of the first: {} packets/s for {:.1f} s, {:.3g} % lost\n",
+                        share * 100, rate(asked_pps), result.seconds, result.loss_ratio() * 100) +
+            latency_line(result.latency) + run_sentences(result);
     return text;
 }
 

@@ -15,6 +15,7 @@ namespace {
 
 constexpr unsigned kLimitedTries = 2;  // one hiccup of the generator is not its end
 constexpr double kFirstPhaseWidths = 4;
+constexpr unsigned kMostFinalTrials = 1000;
 
 struct Phase {
     double seconds;   // trials at least this long count
@@ -62,6 +63,12 @@ class RateTrials {
                 trial->result.loss_ratio() <= goal.loss_ratio)
                 return trial->result;
         return std::nullopt;
+    }
+
+    // Trials that decide.
+    unsigned full(const Goal& goal) const {
+        return static_cast<unsigned>(std::ranges::count_if(
+            trials_, [&](const Timed& trial) { return trial.seconds >= goal.final_seconds; }));
     }
 
     // What came through, in packets into the device.
@@ -112,7 +119,7 @@ class Search {
             for (const auto& line : lines_)
                 if (left < line.phases.size()) refine(line, line.phases.size() - 1 - left);
         // A trial for one goal may have moved another's bounds.
-        while (full_trials_left_ > 0 && !all_settled())
+        while (full_trials_left_ > 0 && !interrupted_ && !all_settled())
             for (const auto& line : lines_) refine(line, line.phases.size() - 1);
         std::vector<Found> all;
         for (const auto& line : lines_) all.push_back(found(line));
@@ -171,13 +178,14 @@ class Search {
         return std::clamp(std::round(std::sqrt(lower * upper)), lower + 1, upper - 1);
     }
 
-    // Until the phase is settled, or no full trial is left.
+    // Until the phase is settled, no full trial is left, or one was interrupted.
     void refine(const Line& line, std::size_t number) {
         const bool full_length = number + 1 == line.phases.size();
         const auto& phase = line.phases[number];
         double widths = 1;
         while (const auto pps = next(line, number, widths))
             while (rates_[*pps].verdict(line.goal, phase) == Verdict::undecided) {
+                if (interrupted_) return;
                 if (full_length) {
                     if (full_trials_left_ == 0) return;
                     --full_trials_left_;
@@ -188,6 +196,10 @@ class Search {
 
     void measure(double pps, double seconds, bool full_length) {
         const auto result = trial_(pps, seconds);
+        if (result.interrupted) {
+            interrupted_ = true;
+            return;
+        }
         const auto& latency = result.latency;
         const TrialNote note{pps,
                              seconds,
@@ -218,11 +230,15 @@ class Search {
         found.goal = line.goal;
         found.lower_pps = known.lower.value_or(0);
         found.upper_pps = known.upper.value_or(highest_);
-        if (known.lower) found.at_lower = rates_.at(*known.lower).last_within(line.goal);
+        if (known.lower) {
+            found.at_lower = rates_.at(*known.lower).last_within(line.goal);
+            found.full_trials = rates_.at(*known.lower).full(line.goal);
+        }
         found.at_max = known.lower == highest_;
         found.generator_limited = known.upper_is_generator;
         found.none = known.upper == lowest_ && !known.upper_is_generator;
         found.settled = settled(line);
+        found.interrupted = interrupted_;
         return found;
     }
 
@@ -232,11 +248,14 @@ class Search {
     std::vector<Line> lines_;
     std::map<double, RateTrials> rates_;  // by whole packets per second
     unsigned full_trials_left_ = 0;
+    bool interrupted_ = false;
 };
 
 void require(bool good, std::string_view what) {
     if (!good) throw std::invalid_argument(fmt::format("search: {}", what));
 }
+
+}  // namespace
 
 void check(const SearchSettings& settings) {
     require(!settings.goals.empty(), "there is no goal to search for.");
@@ -247,6 +266,8 @@ void check(const SearchSettings& settings) {
                 "the share of trials that may exceed the loss ratio must be from 0 to below 1.");
         require(goal.final_seconds > 0, "trials of full length must last longer than 0 seconds.");
         require(goal.final_trials > 0, "at least one trial of full length must decide.");
+        require(goal.final_trials <= kMostFinalTrials,
+                "a rate is decided by 1000 trials of full length at most.");
     }
     require(settings.first_seconds > 0, "the first trials must last longer than 0 seconds.");
     require(settings.width > 0 && settings.width < 0.25,
@@ -256,8 +277,6 @@ void check(const SearchSettings& settings) {
     require(std::floor(settings.highest_pps) >= std::ceil(settings.lowest_pps),
             "the highest rate must not be below the lowest one.");
 }
-
-}  // namespace
 
 std::vector<Found> search(const SearchSettings& settings, const Trial& trial,
                           const Progress& progress) {

@@ -18,7 +18,7 @@ struct Goal {
     double loss_ratio = 0;      // 0 to below 1; 0 is the no-drop rate
     double final_seconds = 60;  // a trial of full length
     double exceed_ratio = 0;    // 0 to below 1
-    unsigned final_trials = 1;
+    unsigned final_trials = 1;  // at most 1000
 };
 
 struct SearchSettings {
@@ -48,18 +48,23 @@ struct Found {
     double lower_pps = 0;  // the highest rate within the goal; 0 when there is none
     double upper_pps = 0;  // the lowest rate beyond it, or the highest that was allowed
     std::optional<TrialResult> at_lower = {};  // the last full trial there that met the loss ratio
+    unsigned full_trials = 0;                  // at lower_pps, that decided it
     bool at_max = false;             // highest_pps is within the goal: the device may do more
     bool none = false;               // not even lowest_pps is within the goal
     bool generator_limited = false;  // the device may do more than lower_pps, the generator cannot
-    bool settled = false;  // false: trials contradicted each other until the most were run
+    bool settled = false;      // false: trials contradicted each other until the most were run, or:
+    bool interrupted = false;  // the search was, perhaps before a bound was tried at full length
 };
 
 using Trial = std::function<TrialResult(double pps, double seconds)>;
 using Progress = std::function<void(const TrialNote&)>;  // after each trial; may be empty
 
+// Throws std::invalid_argument with a sentence when the settings make no sense.
+void check(const SearchSettings& settings);
+
 // In the order of the goals. Trials that the generator limited are run once more and then say only
-// that the generator ends there. Throws std::invalid_argument with a sentence when the settings
-// make no sense; what `trial` throws passes through.
+// that the generator ends there. A trial that was interrupted counts for nothing and ends the
+// search. Throws as check() does; what `trial` throws passes through.
 std::vector<Found> search(const SearchSettings& settings, const Trial& trial,
                           const Progress& progress);
 

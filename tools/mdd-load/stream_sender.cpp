@@ -7,7 +7,6 @@
 
 #include "dataplane/srtp/rtp.h"
 #include "tools/mdd-endpoint/original_header.h"
-#include "tools/mdd-load/key_prefetch.h"
 
 namespace mdd::load {
 namespace {
@@ -113,8 +112,8 @@ void StreamSender::prefetch_endpoint(StreamIndex index) const {
 void StreamSender::prefetch_keys(StreamIndex index) const {
     const auto& stream = world_.stream(index);
     const auto& endpoint = world_.endpoint(stream.sender);
-    if (stream.repeated.empty()) prefetch_key(stream.inner.get(), stream.size_bytes);
-    if (endpoint.send) prefetch_key(&endpoint.send->rtp, stream.size_bytes);
+    if (stream.inner && stream.repeated.empty()) stream.inner->prefetch(stream.size_bytes);
+    if (endpoint.send) endpoint.send->rtp.prefetch(stream.size_bytes);
 }
 
 namespace {

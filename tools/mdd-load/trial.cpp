@@ -184,13 +184,17 @@ TrialResult run_trial(PollLoop& loop, Gauges& gauges, double packets_per_second,
     const auto missed_before = loop.missed();
     const Clock trial(loop);
     loop.start_sending(packets_per_second, PollLoop::now());
-    for (double spent = 0; spent < seconds && !gauges.stop; spent = trial.seconds()) {
+    TrialResult result;
+    for (double spent = 0; spent < seconds; spent = trial.seconds()) {
+        if (gauges.stop) {
+            result.interrupted = true;
+            break;
+        }
         for (int i = 0; i < 64; ++i) loop.round();
         gauges.sent = loop.sent().due;
         gauges.received = received_media(verifier);
         gauges.present = loop.joins().present();
     }
-    TrialResult result;
     result.seconds = trial.seconds();
     notes.slipped_seconds = static_cast<double>(loop.pacer()->slipped()) / ticks;
     const auto core_time = loop.core_time();

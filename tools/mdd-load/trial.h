@@ -44,8 +44,8 @@ struct TrialNotes {
     double fairness = 1;             // Jain's index over the conferences that are not greedy
 };
 
-// Sends for so long at this rate, waits for stragglers, counts. Does not throw; ends early when
-// told to.
+// Sends for so long at this rate, waits for stragglers, counts. Does not throw; sends for a shorter
+// time when told to stop, which the result says.
 TrialResult run_trial(PollLoop& loop, Gauges& gauges, double packets_per_second, double seconds,
                       TrialNotes& notes);
 

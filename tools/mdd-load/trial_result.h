@@ -45,6 +45,7 @@ struct TrialResult {
     KindCount audio, video, rtcp;
     std::uint64_t refused_by_port = 0;  // packets that were due and that our port did not take
     bool generator_limited = false;     // we ran behind schedule: says nothing about the device
+    bool interrupted = false;           // sent for a shorter time than was asked for
     double busiest_share = 0;           // of the busiest poll core's time, 0 to 1
     LatencyHistogram latency;           // of received packets, from our port and back
 

@@ -6,7 +6,6 @@
 
 #include "dataplane/srtp/rtp.h"
 #include "tools/mdd-endpoint/original_header.h"
-#include "tools/mdd-load/key_prefetch.h"
 #include "tools/mdd-load/stream_sender.h"
 
 namespace mdd::load {
@@ -82,7 +81,7 @@ bool Verifier::prepare(const Arrival& arrival, Rtp& rtp) {
 
 void Verifier::look_ahead(const Rtp& rtp) const {
     const auto& endpoint = world_.endpoint(rtp.arrival->receiver);
-    if (endpoint.receive) prefetch_key(&endpoint.receive->rtp, rtp.arrival->datagram.size());
+    if (endpoint.receive) endpoint.receive->rtp.prefetch(rtp.arrival->datagram.size());
     journal_.prefetch_packet(rtp.stream, rtp.index);
 }
 

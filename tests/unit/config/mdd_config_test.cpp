@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "dataplane/batch.h"
+#include "dataplane/bounds.h"
 #include "tests/unit/config/config_files.h"
 
 namespace mdd::test {
@@ -160,9 +160,9 @@ TEST(MddConfig, NothingIsAskedOfWorkersThatTheyHaveNoPlaceFor) {
     };
     EXPECT_EQ(with("media", "burst", kMaxBurst), "");
     EXPECT_NE(with("media", "burst", kMaxBurst + 1).find("out of range 1..64"), std::string::npos);
-    EXPECT_EQ(with("limits", "ssrcs_per_endpoint", GrantedStreams::kMost), "");
+    EXPECT_EQ(with("limits", "ssrcs_per_endpoint", kMaxGrantedStreams), "");
     EXPECT_NE(
-        with("limits", "ssrcs_per_endpoint", GrantedStreams::kMost + 1).find("out of range 1..64"),
+        with("limits", "ssrcs_per_endpoint", kMaxGrantedStreams + 1).find("out of range 1..64"),
         std::string::npos);
 }
 

@@ -104,7 +104,7 @@ TEST_P(Commands, an_endpoint_is_heard_when_something_of_it_has_verified_since_th
 
 TEST_P(Commands, an_endpoint_has_as_many_streams_as_there_are_places) {
     auto bed = keyed_bed(2);
-    constexpr auto kMost = static_cast<std::uint32_t>(GrantedStreams::kMost);
+    constexpr auto kMost = static_cast<std::uint32_t>(kMaxGrantedStreams);
     for (std::uint16_t sequence = 0; sequence < 2; ++sequence)
         for (std::uint32_t i = 0; i <= kMost; ++i) {
             bed->send_rtp(0, kSsrc + i, sequence);

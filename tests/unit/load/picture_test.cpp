@@ -127,6 +127,19 @@ TEST(Picture, TheGeneratorsEndIsSaidAndCrossed) {
     EXPECT_EQ(heights.size(), 2u) << "the two strokes of crosses, all at what the generator gave";
 }
 
+TEST(Picture, AnInterruptedSearchSaysSo) {
+    SimulatedDevice device([](double pps, unsigned) { return std::min(pps, 2'912'345.0); });
+    const auto trials = draw(device).notes.size();
+    std::vector<std::string> pictures;
+    for (const auto at : {std::size_t{2}, trials}) {
+        SimulatedDevice again([](double pps, unsigned) { return std::min(pps, 2'912'345.0); });
+        again.interrupt(static_cast<unsigned>(at));
+        pictures.push_back(draw(again).svg);
+    }
+    EXPECT_THAT(pictures[0], HasSubstr("no loss: interrupted too early to tell"));
+    EXPECT_THAT(pictures[1], HasSubstr("packets/s, when it was interrupted; p50"));
+}
+
 TEST(Picture, WhereThereIsNoRateThereIsStillAPicture) {
     SimulatedDevice device([](double, unsigned) { return 0; });
     const auto drawn = draw(device);

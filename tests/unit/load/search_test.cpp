@@ -44,6 +44,7 @@ void expect_interval(const Found& found, double capacity) {
     ASSERT_TRUE(found.at_lower);
     EXPECT_LE(found.at_lower->loss_ratio(), found.goal.loss_ratio);
     EXPECT_EQ(found.at_lower->seconds, found.goal.final_seconds);
+    EXPECT_GE(found.full_trials, found.goal.exceed_ratio > 0 ? 1 : found.goal.final_trials);
 }
 
 Carried sharp(double capacity) {
@@ -84,6 +85,8 @@ TEST(Search, ATrialOfOneGoalIsNotPassedOffAsAnothers) {
     const auto outcome =
         run(settings({{.final_seconds = 60}, {.final_seconds = 1, .final_trials = 5}}), device);
     EXPECT_EQ(outcome.found.at(0).lower_pps, outcome.found.at(1).lower_pps);
+    EXPECT_EQ(outcome.found.at(0).full_trials, 1u) << "the short ones are none of its own";
+    EXPECT_EQ(outcome.found.at(1).full_trials, 5u) << "a longer one counts too";
     for (const auto& found : outcome.found) expect_interval(found, 4e6);
 }
 
@@ -296,6 +299,34 @@ TEST(Search, EveryRateIsTriedWithinTheLimitsAndDecidedOnce) {
     EXPECT_EQ(outcome.notes.front().seconds, 1);
 }
 
+TEST(Search, AnInterruptedTrialEndsItAndCountsForNothing) {
+    const double capacity = 812'345;
+    const auto wanted = settings({{.final_trials = 2}, {.loss_ratio = kPdr, .final_trials = 2}});
+    SimulatedDevice undisturbed(sharp(capacity));
+    run(wanted, undisturbed);
+    bool was_found_in_time = false;
+    for (unsigned at = 1; at <= undisturbed.trials(); ++at) {
+        SimulatedDevice device(sharp(capacity));
+        device.interrupt(at);
+        std::vector<TrialNote> notes;
+        const auto found = search(wanted, device.as_trial(),
+                                  [&](const TrialNote& note) { notes.push_back(note); });
+        EXPECT_EQ(device.trials(), at);
+        EXPECT_EQ(notes.size(), at - 1);
+        ASSERT_EQ(found.size(), 2u);
+        EXPECT_LE(found[0].lower_pps, capacity);
+        EXPECT_GE(found[0].upper_pps, capacity);
+        EXPECT_FALSE(found[0].settled && found[1].settled) << at;
+        for (const auto& one : found) {
+            EXPECT_TRUE(one.interrupted);
+            EXPECT_FALSE(one.none || one.at_max);
+            EXPECT_EQ(one.at_lower.has_value(), one.lower_pps > 0);
+            was_found_in_time |= one.at_lower.has_value();
+        }
+    }
+    EXPECT_TRUE(was_found_in_time) << "late enough, what was measured until then is there";
+}
+
 TEST(Search, SettingsWithoutSenseAreRefused) {
     SimulatedDevice device(sharp(1e6));
     const auto refuse = [&](auto&& change) {
@@ -309,8 +340,10 @@ TEST(Search, SettingsWithoutSenseAreRefused) {
     refuse([](auto& s) { s.goals[0].exceed_ratio = 1; });
     refuse([](auto& s) { s.goals[0].final_seconds = 0; });
     refuse([](auto& s) { s.goals[0].final_trials = 0; });
+    refuse([](auto& s) { s.goals[0].final_trials = 1001; });
     refuse([](auto& s) { s.first_seconds = 0; });
     refuse([](auto& s) { s.width = 0; });
+    refuse([](auto& s) { s.width = 0.25; });
     refuse([](auto& s) { s.width = std::nan(""); });
     refuse([](auto& s) { s.most_full_trials = 0; });
     refuse([](auto& s) { s.lowest_pps = 0; });

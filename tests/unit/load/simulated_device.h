@@ -25,6 +25,7 @@ class SimulatedDevice {
         result.offered_pps = std::min(pps, generator_pps_);
         result.seconds = seconds;
         result.generator_limited = hiccup || pps > generator_pps_;
+        result.interrupted = trials_ == interrupted_;
         for (unsigned second = 0; second < seconds; ++second) {
             const double share = std::min(1.0, seconds - second);
             const auto due = static_cast<std::uint64_t>(std::llround(result.offered_pps * share));
@@ -45,6 +46,8 @@ class SimulatedDevice {
     }
     // The generator falls behind in the trials with these numbers, from 1.
     void hiccup_in(std::set<unsigned> trials) { hiccups_ = std::move(trials); }
+    // The trial with this number, from 1, and what it found, is one that was cut short.
+    void interrupt(unsigned trial) { interrupted_ = trial; }
 
     unsigned trials() const { return trials_; }
     double seconds() const { return seconds_; }
@@ -53,7 +56,7 @@ class SimulatedDevice {
     Carried carried_;
     double generator_pps_;
     std::set<unsigned> hiccups_;
-    unsigned trials_ = 0;
+    unsigned trials_ = 0, interrupted_ = 0;
     double seconds_ = 0;
 };
 
