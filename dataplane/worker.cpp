@@ -3,6 +3,8 @@
 
 #include <rte_cycles.h>
 
+#include <algorithm>
+
 #include "dataplane/commands.h"
 #include "dataplane/ingress.h"
 #include "dataplane/packet_pool.h"
@@ -36,6 +38,15 @@ struct Worker::Core {
         for (const auto& binding : config.ports)
             if (binding.rx_queue >= 0)
                 waiter.add(*binding.port, static_cast<std::uint16_t>(binding.rx_queue));
+        if (lives_on_others()) waiter.use_timer();
+    }
+
+    // Another worker polls a port that leaves it to us to spread what comes.
+    bool lives_on_others() const {
+        return std::ranges::any_of(config.ports, [this](const PortBinding& binding) {
+            return !binding.port->spreads_flows_over(config.to_worker.size()) &&
+                   (binding.rx_queue < 0 || binding.port->rx_queues() > 1);
+        });
     }
 
     bool run_commands();
