@@ -17,7 +17,9 @@ bool Membership::seat(EndpointState& endpoint, const Notice& notice, TimePoint n
     const auto& port = state_.settings.ports[notice.port];
     const auto hop = next_hop(port, notice.flow.remote.ip);
     if (!hop) return false;
-    const auto owner = endpoint.place ? endpoint.place->owner : notice.worker;
+    const auto members = state_.conferences.conference_of(endpoint).endpoints.size();
+    const auto owner = endpoint.place ? endpoint.place->owner
+                                      : owners_.choose(port.spreads_flows, notice.worker, members);
     const Place place{owner, notice.port, notice.flow, *hop};
     if (endpoint.place == place) return true;
     endpoint.place = place;

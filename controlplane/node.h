@@ -45,7 +45,7 @@ class Node {
     // In the order in which each stands on the one before.
     Eal eal_;
     PacketPool control_pool_;
-    std::vector<PacketPool> receive_pools_;  // by worker: for what it receives
+    std::vector<PacketPool> receive_pools_;  // by worker that polls: for what it receives
     std::vector<PacketPool> copy_pools_;     // by worker: for what it makes
     std::vector<Port> ports_;
     std::vector<PortFacts> facts_;

@@ -72,6 +72,7 @@ ControlBed::ControlBed() {
     settings.ports.resize(1);
     settings.ports[0].mac = {{2, 0, 0, 0, 0, 0xaa}};
     settings.ports[0].address = *net::parse_ipv4_network("192.0.2.10/24");
+    settings.ports[0].spreads_flows = true;
     settings.profiles = {srtp::Profile::double_aes_128_gcm, srtp::Profile::double_aes_256_gcm};
     settings.limits.per_source = 1000;
     settings.pool = pool.get();
