@@ -50,6 +50,8 @@ void Membership::on_ssrc(const Notice& notice, TimePoint now) {
     if (endpoint == nullptr || !endpoint->keys.keyed()) return;
     auto& conference = state_.conferences.conference_of(*endpoint);
     const auto owner = endpoint->place->owner;
+    // Where the stream and its legs will lie.
+    const srtp::OnNode home(state_.publisher.homes().of(owner));
     const auto answer = conference.ssrcs.ask(notice.member, notice.ssrc, notice.epoch);
     if (answer.verdict != srtp::Verdict::accepted) {
         ++state_.statistics.ssrcs_refused;

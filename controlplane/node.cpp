@@ -140,14 +140,25 @@ WorkerConfig Node::worker_config(const config::MddConfig& config, unsigned worke
     return made;
 }
 
+srtp::NumaNode Node::home_of(unsigned worker) const {
+    return eal_.node_count() > 1 ? eal_.socket_of(worker) : srtp::kAnyNode;
+}
+
 void Node::make_workers(const config::MddConfig& config) {
-    for (unsigned i = 0; i < workers() * workers(); ++i)
+    for (unsigned i = 0; i < workers() * workers(); ++i) {
+        const srtp::OnNode taker(home_of(i % workers()));
         hand_offs_.push_back(std::make_unique<HandOffQueue>(kHandOffPlaces));
+    }
     for (unsigned worker = 0; worker < workers(); ++worker) {
+        const srtp::OnNode home(home_of(worker));
         mailboxes_.push_back(std::make_unique<Mailbox>(kMailboxPlaces));
         workers_.push_back(
             std::make_unique<Worker>(worker_config(config, worker), *mailboxes_.back()));
     }
+    if (!srtp::hot_memory_keeps_nodes())
+        spdlog::warn(
+            "The kernel does not let mdd choose the NUMA node of keys and tables (mbind, "
+            "CAP_SYS_NICE in a container): they lie on the node of the control thread.");
 }
 
 void Node::launch() {
@@ -163,8 +174,9 @@ void Node::stop() {
 
 std::vector<WorkerDoor> Node::doors() const {
     std::vector<WorkerDoor> doors;
-    for (std::size_t i = 0; i < workers_.size(); ++i)
-        doors.push_back({mailboxes_[i].get(), [worker = workers_[i].get()] { worker->wake(); }});
+    for (unsigned i = 0; i < workers(); ++i)
+        doors.push_back(
+            {mailboxes_[i].get(), [worker = workers_[i].get()] { worker->wake(); }, home_of(i)});
     return doors;
 }
 

@@ -40,6 +40,8 @@ class Node {
     void open_ports(const config::MddConfig& config);
     void make_workers(const config::MddConfig& config);
     WorkerConfig worker_config(const config::MddConfig& config, unsigned worker);
+    // Where the memory of a worker belongs; kAnyNode where there is no choice.
+    srtp::NumaNode home_of(unsigned worker) const;
     unsigned workers() const { return eal_.worker_count(); }
 
     // In the order in which each stands on the one before.

@@ -49,6 +49,8 @@ void PlayedWorker::carry_out() {
             poll->heard = hears;
         else
             log.push_back(std::visit(CommandText{}, command->body));
+        if (auto* set = std::get_if<SetTransmitKeys>(&command->body)) transmit_keys = set->keys;
+        if (auto* set = std::get_if<InstallReceiveKeys>(&command->body)) receive_keys = set->keys;
         if (auto* decide = std::get_if<DecideKeys>(&command->body)) decide->decision = decides;
         if (auto* grant = std::get_if<GrantSsrc>(&command->body)) granted.push_back(grant->stream);
         if (auto* send = std::get_if<SendDatagram>(&command->body)) {
@@ -101,7 +103,7 @@ void ControlBed::start(std::size_t count) {
         link.session.keepalive.probes = 4;
     }
     std::vector<control::WorkerDoor> doors;
-    for (auto& worker : workers) doors.push_back({&worker.mailbox, {}});
+    for (auto& worker : workers) doors.push_back({&worker.mailbox, {}, worker.node});
     control.emplace(io, settings, kmf_plans, doors);
     control->start();
     run_until([this] {

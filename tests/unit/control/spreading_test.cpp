@@ -1,6 +1,7 @@
 // Endpoints of a port that leaves it to control to spread them: who owns them, and for how long.
 #include <gtest/gtest.h>
 
+#include "tests/support/memory_policy.h"
 #include "tests/unit/control/control_bed.h"
 #include "tests/unit/control/dtls_datagrams.h"
 
@@ -68,6 +69,28 @@ TEST_F(Spreading, GivesAReturningEndpointAndItsStreamsBackToItsOwner) {
     EXPECT_EQ(workers[1].granted[0], workers[1].granted[1]);
     EXPECT_EQ(count(0, "InstallReceiveKeys 1"), 0U);
     EXPECT_EQ(count(0, "GrantSsrc 1"), 0U);
+}
+
+TEST_F(Spreading, PutsWhatAWorkerReadsOnItsNode) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "the sanitizer's allocator knows no nodes";
+#endif
+    workers[1].node = 0;  // and worker 0 on whatever node
+    start();
+    key("alice", 1, 2);
+    key("bob", 3, 4);
+    notify(0, seen(0, 77));
+    notify(1, seen(1, 78));
+    run_until([&] { return workers[0].granted.size() + workers[1].granted.size() == 2; });
+    if (!srtp::hot_memory_keeps_nodes()) GTEST_SKIP() << "this kernel lets nobody choose";
+    const auto node_of = [](const void* memory) { return test::preferred_node(memory); };
+    EXPECT_EQ(node_of(workers[0].receive_keys), std::nullopt);
+    EXPECT_EQ(node_of(workers[0].transmit_keys), std::nullopt);
+    EXPECT_EQ(node_of(workers[0].granted[0]), std::nullopt);
+    EXPECT_EQ(node_of(workers[1].receive_keys), 0);
+    EXPECT_EQ(node_of(workers[1].transmit_keys), 0);
+    EXPECT_EQ(node_of(workers[1].granted[0]), 0);
+    EXPECT_EQ(node_of(workers[1].granted[0]->legs.data()), 0);
 }
 
 }  // namespace
