@@ -12,10 +12,11 @@
 
 namespace mdd::control {
 
-// One worker as control sees it. Both must outlive the courier.
+// One worker as control sees it. Mailbox and `wake` must outlive the courier.
 struct WorkerDoor {
     Mailbox* mailbox = nullptr;
-    std::function<void()> wake;  // may be empty
+    std::function<void()> wake = {};  // may be empty
+    srtp::NumaNode node = srtp::kAnyNode;
 };
 
 class Courier {
@@ -27,7 +28,7 @@ class Courier {
     Courier& operator=(const Courier&) = delete;
 
     // Posts in order; what a full mailbox does not take waits here. `done` runs from poll() once
-    // every worker has carried its part out; then the replaced keysets are let go. A change without
+    // every worker has carried its part out; then the replaced keys are let go. A change without
     // postings is done at once.
     void send(Change change, std::function<void()> done = {});
     // Takes back what was carried out and posts what waits. True: there was something.
@@ -45,7 +46,7 @@ class Courier {
   private:
     struct Open {
         std::size_t missing = 0;
-        std::vector<KeysetPtr> replaced;
+        std::vector<std::shared_ptr<const void>> replaced;
         std::function<void()> done;
     };
     bool post_waiting(unsigned worker);

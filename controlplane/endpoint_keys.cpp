@@ -15,7 +15,7 @@ void append(Change& change, Change&& more) {
 }  // namespace
 
 Change EndpointKeys::install(Publisher& publisher, EndpointRef who, WorkerIndex owner,
-                             KeysetPtr receive, KeysetPtr transmit, TimePoint now) {
+                             KeysetPtr receive, KeyCopiesPtr transmit, TimePoint now) {
     epoch_ = next_epoch();
     if (!keyed()) {
         key_start_ = fresh_start_ = publisher.next_key_start();
@@ -98,8 +98,7 @@ Change EndpointKeys::retire_old(Publisher& publisher, EndpointRef who, WorkerInd
 Change EndpointKeys::leave(Publisher& publisher, EndpointRef who, WorkerIndex owner) {
     if (!keyed()) return {};
     auto change = publisher.leave(who, owner);
-    for (auto* keys : {&receive_, &receive_old_, &transmit_})
-        if (*keys) change.replaced.push_back(std::move(*keys));
+    change.replaced = {std::move(receive_), std::move(receive_old_), std::move(transmit_)};
     next_transmit_.reset();
     restarted_ = false;
     // What they prove from now on is no matter of the keys that the endpoint comes back with.

@@ -29,9 +29,9 @@ class EndpointKeys {
     // A proof for the inbound keys `epoch` would say something new about keys in use.
     bool expects_proof(std::uint64_t epoch) const { return keyed() && epoch > proved_; }
 
-    // New keys; both keysets carry next_epoch().
+    // New keys; all keysets carry next_epoch().
     Change install(Publisher& publisher, EndpointRef who, WorkerIndex owner, KeysetPtr receive,
-                   KeysetPtr transmit, TimePoint now);
+                   KeyCopiesPtr transmit, TimePoint now);
     // A packet has verified under the inbound keys `epoch` for the first time.
     Change proved(Publisher& publisher, EndpointRef who, WorkerIndex owner, std::uint64_t epoch,
                   srtp::Proof proof, TimePoint now);
@@ -52,9 +52,9 @@ class EndpointKeys {
     std::uint32_t key_start_ = 0;
     std::uint32_t fresh_start_ = 0;
     KeysetPtr receive_, receive_old_;
-    KeysetPtr transmit_;       // what the workers send with
-    KeysetPtr next_transmit_;  // not published yet: waits for the proof
-    bool restarted_ = false;   // the endpoint has started over since transmit_ was published
+    KeyCopiesPtr transmit_;       // what the workers send with
+    KeyCopiesPtr next_transmit_;  // not published yet: waits for the proof
+    bool restarted_ = false;      // the endpoint has started over since transmit_ was published
     std::optional<TimePoint> decide_at_;
     std::optional<TimePoint> retire_at_;
 };

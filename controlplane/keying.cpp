@@ -65,8 +65,12 @@ bool Keying::take(EndpointState& endpoint, tunnel::KeyInformation information, T
 void Keying::install(EndpointState& endpoint, const srtp::HopKeys& keys, TimePoint now) {
     const bool first = !endpoint.keys.keyed();
     const auto epoch = endpoint.keys.next_epoch();
+    const auto owner = endpoint.place->owner;
+    const auto& homes = state_.publisher.homes();
+    const srtp::OnNode home(homes.of(owner));
     KeysetPtr receive = srtp::make_keyset(keys.profile, keys.client_write, epoch);
-    KeysetPtr transmit = srtp::make_keyset(keys.profile, keys.server_write, epoch);
+    auto transmit =
+        std::make_shared<const KeyCopies>(keys.profile, keys.server_write, epoch, homes);
     ++(first ? state_.statistics.handshakes : state_.statistics.rekeys);
     spdlog::info("endpoint {} {} with {}, association {}", endpoint.id,
                  first ? "keyed" : "has new keys", srtp::traits_of(keys.profile).name,
@@ -75,8 +79,8 @@ void Keying::install(EndpointState& endpoint, const srtp::HopKeys& keys, TimePoi
     endpoint.association->budget.validate();
     ++endpoint.association->installs_under_way;
     state_.admission.end(endpoint.ref);
-    auto change = endpoint.keys.install(state_.publisher, endpoint.ref, endpoint.place->owner,
-                                        std::move(receive), std::move(transmit), now);
+    auto change = endpoint.keys.install(state_.publisher, endpoint.ref, owner, std::move(receive),
+                                        std::move(transmit), now);
     state_.courier.send(
         std::move(change),
         [this, ref = endpoint.ref, id = endpoint.association->id] { installed_(ref, id); });

@@ -17,7 +17,9 @@ bool Membership::seat(EndpointState& endpoint, const Notice& notice, TimePoint n
     const auto& port = state_.settings.ports[notice.port];
     const auto hop = next_hop(port, notice.flow.remote.ip);
     if (!hop) return false;
-    const auto owner = endpoint.place ? endpoint.place->owner : notice.worker;
+    const auto members = state_.conferences.conference_of(endpoint).endpoints.size();
+    const auto owner = endpoint.place ? endpoint.place->owner
+                                      : owners_.choose(port.spreads_flows, notice.worker, members);
     const Place place{owner, notice.port, notice.flow, *hop};
     if (endpoint.place == place) return true;
     endpoint.place = place;
@@ -48,6 +50,8 @@ void Membership::on_ssrc(const Notice& notice, TimePoint now) {
     if (endpoint == nullptr || !endpoint->keys.keyed()) return;
     auto& conference = state_.conferences.conference_of(*endpoint);
     const auto owner = endpoint->place->owner;
+    // Where the stream and its legs will lie.
+    const srtp::OnNode home(state_.publisher.homes().of(owner));
     const auto answer = conference.ssrcs.ask(notice.member, notice.ssrc, notice.epoch);
     if (answer.verdict != srtp::Verdict::accepted) {
         ++state_.statistics.ssrcs_refused;

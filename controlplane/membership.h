@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "controlplane/admission.h"
+#include "controlplane/owners.h"
 #include "controlplane/state.h"
 
 namespace mdd::control {
@@ -13,13 +14,13 @@ class Membership {
   public:
     // `silent` is called for an endpoint that nothing has been heard of for too long.
     Membership(State& state, std::function<void(EndpointState&, TimePoint)> silent)
-        : state_(state), silent_(std::move(silent)) {}
+        : state_(state), owners_(state.courier.workers()), silent_(std::move(silent)) {}
 
     // Tells the workers of every conference. Once, before anything else.
     void announce();
 
-    // The endpoint that sent `notice` gets its seat on the workers; the worker of its first packet
-    // owns it for ever. False: no route to its address.
+    // The endpoint that sent `notice` gets its seat on the workers; the owner that it gets with the
+    // first one (owners.h) owns it for ever. False: no route to its address.
     bool seat(EndpointState& endpoint, const Notice& notice, TimePoint now);
     // The endpoint is gone: its keys end, its SSRCs wait for it.
     void leave(EndpointState& endpoint, TimePoint now);
@@ -41,6 +42,7 @@ class Membership {
     void ask_neighbours(TimePoint now);
 
     State& state_;
+    Owners owners_;
     std::function<void(EndpointState&, TimePoint)> silent_;
     TimePoint next_check_{};
     // An endpoint can ask for one SSRC after another as fast as it sends.

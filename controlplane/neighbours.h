@@ -19,6 +19,8 @@ struct PortFacts {
     std::uint16_t mtu_bytes = 1500;
     net::Ipv4Network address;  // ours, with its network
     std::optional<net::Be32> gateway;
+    // Every worker has a queue of the port, and the device hashes flows over them (Port).
+    bool spreads_flows = false;
 };
 
 // Where packets to `destination` go first: itself when on-link, otherwise the gateway; nullopt when

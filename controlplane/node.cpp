@@ -50,7 +50,7 @@ PortConfig port_config(const config::PortConfig& port, bool interrupts) {
             .rx_interrupts = interrupts};
 }
 
-PortFacts facts_of(const config::PortConfig& port, const Port& opened) {
+PortFacts facts_of(const config::PortConfig& port, const Port& opened, unsigned workers) {
     if (port.addresses.size() != 1)
         throw std::runtime_error(fmt::format(
             "Port \"{}\" has {} addresses, but this version serves exactly one on each port.",
@@ -59,6 +59,7 @@ PortFacts facts_of(const config::PortConfig& port, const Port& opened) {
     PortFacts facts;
     facts.mac = opened.mac();
     facts.mtu_bytes = opened.mtu();
+    facts.spreads_flows = opened.spreads_flows_over(workers);
     facts.address = {net::to_be(address.address), static_cast<std::uint8_t>(address.length)};
     if (!port.gateway.empty()) facts.gateway = net::to_be(port.gateway.front());
     return facts;
@@ -81,14 +82,16 @@ void Node::make_pools(const config::MddConfig& config) {
     const auto frame = static_cast<std::uint16_t>(frame_bytes(config));
     const auto socket = eal_.socket_of(0);
     control_pool_ = make_packet_pool("mdd_control", kControlBuffers, socket, frame);
-    const unsigned each = config.pool.mbufs_per_numa / (2 * workers());
-    for (unsigned worker = 0; worker < workers(); ++worker) {
-        const auto home = eal_.socket_of(worker);
-        receive_pools_.push_back(
-            make_packet_pool(fmt::format("mdd_rx_{}", worker), each, home, frame));
-        copy_pools_.push_back(
-            make_packet_pool(fmt::format("mdd_tx_{}", worker), each, home, frame));
-    }
+    // What is received waits in queues and hand-off rings, and comes from the workers that poll.
+    const unsigned half = config.pool.mbufs_per_numa / 2;
+    const unsigned pollers =
+        std::ranges::max(config.ports, {}, &config::PortConfig::rx_queues).rx_queues;
+    for (unsigned worker = 0; worker < pollers; ++worker)
+        receive_pools_.push_back(make_packet_pool(fmt::format("mdd_rx_{}", worker), half / pollers,
+                                                  eal_.socket_of(worker), frame));
+    for (unsigned worker = 0; worker < workers(); ++worker)
+        copy_pools_.push_back(make_packet_pool(fmt::format("mdd_tx_{}", worker), half / workers(),
+                                               eal_.socket_of(worker), frame));
 }
 
 void Node::open_ports(const config::MddConfig& config) {
@@ -98,9 +101,14 @@ void Node::open_ports(const config::MddConfig& config) {
         for (unsigned queue = 0; queue < port.rx_queues; ++queue)
             pools.push_back(receive_pools_[queue].get());
         ports_.push_back(Port::open(port_config(port, interrupts), pools));
-        facts_.push_back(facts_of(port, ports_.back()));
+        facts_.push_back(facts_of(port, ports_.back(), workers()));
         for (const auto& fallback : ports_.back().features().fallbacks)
             spdlog::info("port {}: {}", port.name, fallback);
+        if (workers() > 1 && !facts_.back().spreads_flows)
+            spdlog::info(
+                "port {}: {} receive queue(s) do not spread flows over {} workers: endpoints go to "
+                "the least busy worker, and their packets are handed over",
+                port.name, port.rx_queues, workers());
         spdlog::info("port {} is {} with address {}", port.name, net::to_string(facts_.back().mac),
                      net::to_string(facts_.back().address));
     }
@@ -132,14 +140,25 @@ WorkerConfig Node::worker_config(const config::MddConfig& config, unsigned worke
     return made;
 }
 
+srtp::NumaNode Node::home_of(unsigned worker) const {
+    return eal_.node_count() > 1 ? eal_.socket_of(worker) : srtp::kAnyNode;
+}
+
 void Node::make_workers(const config::MddConfig& config) {
-    for (unsigned i = 0; i < workers() * workers(); ++i)
+    for (unsigned i = 0; i < workers() * workers(); ++i) {
+        const srtp::OnNode taker(home_of(i % workers()));
         hand_offs_.push_back(std::make_unique<HandOffQueue>(kHandOffPlaces));
+    }
     for (unsigned worker = 0; worker < workers(); ++worker) {
+        const srtp::OnNode home(home_of(worker));
         mailboxes_.push_back(std::make_unique<Mailbox>(kMailboxPlaces));
         workers_.push_back(
             std::make_unique<Worker>(worker_config(config, worker), *mailboxes_.back()));
     }
+    if (!srtp::hot_memory_keeps_nodes())
+        spdlog::warn(
+            "The kernel does not let mdd choose the NUMA node of keys and tables (mbind, "
+            "CAP_SYS_NICE in a container): they lie on the node of the control thread.");
 }
 
 void Node::launch() {
@@ -155,8 +174,9 @@ void Node::stop() {
 
 std::vector<WorkerDoor> Node::doors() const {
     std::vector<WorkerDoor> doors;
-    for (std::size_t i = 0; i < workers_.size(); ++i)
-        doors.push_back({mailboxes_[i].get(), [worker = workers_[i].get()] { worker->wake(); }});
+    for (unsigned i = 0; i < workers(); ++i)
+        doors.push_back(
+            {mailboxes_[i].get(), [worker = workers_[i].get()] { worker->wake(); }, home_of(i)});
     return doors;
 }
 

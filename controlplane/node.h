@@ -40,12 +40,14 @@ class Node {
     void open_ports(const config::MddConfig& config);
     void make_workers(const config::MddConfig& config);
     WorkerConfig worker_config(const config::MddConfig& config, unsigned worker);
+    // Where the memory of a worker belongs; kAnyNode where there is no choice.
+    srtp::NumaNode home_of(unsigned worker) const;
     unsigned workers() const { return eal_.worker_count(); }
 
     // In the order in which each stands on the one before.
     Eal eal_;
     PacketPool control_pool_;
-    std::vector<PacketPool> receive_pools_;  // by worker: for what it receives
+    std::vector<PacketPool> receive_pools_;  // by worker that polls: for what it receives
     std::vector<PacketPool> copy_pools_;     // by worker: for what it makes
     std::vector<Port> ports_;
     std::vector<PortFacts> facts_;

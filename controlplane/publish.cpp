@@ -29,22 +29,25 @@ SsrcOwners::node_type owner_entry(std::uint32_t ssrc, MemberSlot owner) {
 template <class Body>
 Change Publisher::to_all(const Body& body) const {
     Change change;
-    for (unsigned worker = 0; worker < workers_; ++worker) add(change, worker, body);
+    for (unsigned worker = 0; worker < homes_.workers(); ++worker) add(change, worker, body);
     return change;
 }
 
 Change Publisher::conference(ConferenceSlot slot, std::size_t members,
                              const PayloadTypes& audio) const {
     Change change;
-    for (unsigned worker = 0; worker < workers_; ++worker)
+    for (unsigned worker = 0; worker < homes_.workers(); ++worker) {
+        const srtp::OnNode home(homes_.of(static_cast<WorkerIndex>(worker)));
         add(change, worker, AddConference{slot, std::make_unique<Conference>(members, audio)});
+    }
     return change;
 }
 
 Change Publisher::member(EndpointRef who, const Place& place,
                          const net::MacAddress& port_mac) const {
     Change change;
-    for (unsigned worker = 0; worker < workers_; ++worker) {
+    for (unsigned worker = 0; worker < homes_.workers(); ++worker) {
+        const srtp::OnNode home(homes_.of(static_cast<WorkerIndex>(worker)));
         auto member = std::make_unique<Member>();
         member->conference = who.conference;
         member->slot = who.member;
@@ -65,7 +68,7 @@ Change Publisher::member(EndpointRef who, const Place& place,
 }
 
 Change Publisher::first_keys(EndpointRef who, WorkerIndex owner, const srtp::Keyset* receive,
-                             const srtp::Keyset* transmit, std::uint32_t key_start) const {
+                             const KeyCopies* transmit, std::uint32_t key_start) const {
     auto change = transmit_keys(who, transmit, key_start);
     add(change, owner, InstallReceiveKeys{who.conference, who.member, receive});
     return change;
@@ -80,9 +83,15 @@ Change Publisher::decide(EndpointRef who, WorkerIndex owner, std::uint64_t epoch
     return to_one(owner, DecideKeys{who.conference, who.member, epoch});
 }
 
-Change Publisher::transmit_keys(EndpointRef who, const srtp::Keyset* transmit,
+Change Publisher::transmit_keys(EndpointRef who, const KeyCopies* transmit,
                                 std::uint32_t key_start) const {
-    return to_all(SetTransmitKeys{who.conference, who.member, transmit, key_start});
+    Change change;
+    for (unsigned worker = 0; worker < homes_.workers(); ++worker) {
+        const auto place = homes_.place_of(static_cast<WorkerIndex>(worker));
+        const auto* keys = transmit == nullptr ? nullptr : transmit->at(place);
+        add(change, worker, SetTransmitKeys{who.conference, who.member, keys, key_start});
+    }
+    return change;
 }
 
 Change Publisher::retire_old(EndpointRef who, WorkerIndex owner) const {
@@ -98,7 +107,7 @@ Change Publisher::leave(EndpointRef who, WorkerIndex owner) const {
 Change Publisher::grant(EndpointRef who, WorkerIndex owner, Stream* stream,
                         std::uint64_t epoch) const {
     Change change;
-    for (unsigned worker = 0; worker < workers_; ++worker)
+    for (unsigned worker = 0; worker < homes_.workers(); ++worker)
         add(change, worker, SetSsrcOwner{who.conference, owner_entry(stream->ssrc, who.member)});
     add(change, owner, GrantSsrc{who.conference, who.member, stream, epoch});
     return change;
@@ -106,7 +115,7 @@ Change Publisher::grant(EndpointRef who, WorkerIndex owner, Stream* stream,
 
 Change Publisher::forget(ConferenceSlot conference, std::uint32_t ssrc) const {
     Change change;
-    for (unsigned worker = 0; worker < workers_; ++worker)
+    for (unsigned worker = 0; worker < homes_.workers(); ++worker)
         add(change, worker, ClearSsrcOwner{conference, ssrc, {}});
     return change;
 }

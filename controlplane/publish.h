@@ -7,22 +7,25 @@
 #include <vector>
 
 #include "controlplane/endpoint_ref.h"
+#include "controlplane/homes.h"
+#include "controlplane/key_copies.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/net/address.h"
 
 namespace mdd::control {
 
 using KeysetPtr = std::shared_ptr<const srtp::Keyset>;
+using KeyCopiesPtr = std::shared_ptr<const KeyCopies>;
 
 struct Posting {
     WorkerIndex worker;
     Command command;
 };
 
-// Commands that belong together, and the keysets that no worker uses once all are carried out.
+// Commands that belong together, and the keys that no worker uses once all are carried out.
 struct Change {
     std::vector<Posting> postings;
-    std::vector<KeysetPtr> replaced;
+    std::vector<std::shared_ptr<const void>> replaced;
 };
 
 // Where an endpoint is, from its first admission on. `owner` stays the same for the endpoint id.
@@ -36,7 +39,9 @@ struct Place {
 
 class Publisher {
   public:
-    explicit Publisher(unsigned workers) : workers_(workers) {}
+    explicit Publisher(Homes homes) : homes_(std::move(homes)) {}
+
+    const Homes& homes() const { return homes_; }
 
     // A number that no leg has counted under yet.
     std::uint32_t next_key_start() { return ++key_start_; }
@@ -49,14 +54,13 @@ class Publisher {
 
     // First keys of an endpoint: inbound to the owner, outbound to every worker, counting afresh.
     Change first_keys(EndpointRef who, WorkerIndex owner, const srtp::Keyset* receive,
-                      const srtp::Keyset* transmit, std::uint32_t key_start) const;
+                      const KeyCopies* transmit, std::uint32_t key_start) const;
     // New inbound keys beside the old ones.
     Change receive_keys(EndpointRef who, WorkerIndex owner, const srtp::Keyset* receive) const;
     // The owner tells what the inbound keys `epoch` have proved so far.
     Change decide(EndpointRef who, WorkerIndex owner, std::uint64_t epoch) const;
     // Outbound keys, to every worker.
-    Change transmit_keys(EndpointRef who, const srtp::Keyset* transmit,
-                         std::uint32_t key_start) const;
+    Change transmit_keys(EndpointRef who, const KeyCopies* transmit, std::uint32_t key_start) const;
     // The older inbound keys go.
     Change retire_old(EndpointRef who, WorkerIndex owner) const;
     // Nothing is sent to the endpoint and nothing of it verifies any more.
@@ -80,7 +84,7 @@ class Publisher {
     template <class Body>
     Change to_all(const Body& body) const;
 
-    unsigned workers_;
+    Homes homes_;
     std::uint32_t key_start_ = 0;
 };
 

@@ -32,9 +32,15 @@ struct State {
           std::function<void(const Command&)> returned)
         : settings(std::move(the_settings)),
           conferences(settings.conferences, settings.ssrcs_per_endpoint),
-          publisher(static_cast<unsigned>(doors.size())),
+          publisher(homes_of(doors)),
           courier(std::move(doors), std::move(returned)),
           admission(settings.limits) {}
+
+    static Homes homes_of(const std::vector<WorkerDoor>& doors) {
+        std::vector<srtp::NumaNode> nodes;
+        for (const auto& door : doors) nodes.push_back(door.node);
+        return Homes(std::move(nodes));
+    }
 
     const Settings settings;
     Conferences conferences;

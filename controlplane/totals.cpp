@@ -87,7 +87,10 @@ nlohmann::json workers_json(const Totals& totals) {
     for (const auto& load : totals.workers)
         json.push_back({{"busy_cycles", load.busy_cycles},
                         {"idle_cycles", load.idle_cycles},
-                        {"busy_ratio", load.busy_ratio()}});
+                        {"busy_ratio", load.busy_ratio()},
+                        {"received", load.received},
+                        {"handed_over", load.handed_over},
+                        {"forwarded", load.forwarded}});
     return json;
 }
 
@@ -129,7 +132,11 @@ Totals sum(std::span<const Counters* const> workers, const Counters& control) {
     Totals totals;
     for (const auto* counters : workers) {
         add(totals, *counters);
-        totals.workers.push_back({counters->busy_cycles.read(), counters->idle_cycles.read()});
+        totals.workers.push_back({.busy_cycles = counters->busy_cycles.read(),
+                                  .idle_cycles = counters->idle_cycles.read(),
+                                  .received = counters->received.read(),
+                                  .handed_over = counters->handed_over.read(),
+                                  .forwarded = counters->rtp_sent.read()});
     }
     add(totals, control);
     return totals;

@@ -18,6 +18,9 @@ namespace mdd::control {
 struct WorkerLoad {
     std::uint64_t busy_cycles = 0;
     std::uint64_t idle_cycles = 0;
+    std::uint64_t received = 0;     // frames taken from ports
+    std::uint64_t handed_over = 0;  // of those, given to the workers that own their endpoints
+    std::uint64_t forwarded = 0;    // copies made and sent, RTP
     // Of all cycles; the one load figure of a polling core.
     double busy_ratio() const;
 };

@@ -35,6 +35,7 @@ struct alignas(64) Counters {
     Counter sent;        // packets that a transmit queue took
     std::array<Counter, static_cast<std::size_t>(srtp::Verdict::count_)> drops;
 
+    Counter handed_over;               // frames given to the workers that own their endpoints
     Counter rtp_received, rtp_sent;    // verified packets in, legs out
     Counter rtcp_received, rtcp_sent;  // verified compounds in, compounds out
     Counter rtcp_parts_held;           // RTCP packets that spoke of leg sequence numbers

@@ -151,6 +151,10 @@ int Eal::socket_of(unsigned worker) const {
     return static_cast<int>(rte_lcore_to_socket_id(lcore_of(worker)));
 }
 
+unsigned Eal::node_count() const {
+    return rte_socket_count();
+}
+
 void Eal::launch_worker(unsigned worker, std::function<void()> body) {
     if (rte_eal_get_lcore_state(lcore_of(worker)) != WAIT)
         throw std::runtime_error("worker " + std::to_string(worker) + " runs already.");

@@ -65,6 +65,8 @@ class Eal {
     // make_packet_pool()).
     static constexpr unsigned lcore_of(unsigned worker) { return worker + 1; }
     int socket_of(unsigned worker) const;
+    // NUMA nodes of this machine that have CPUs.
+    unsigned node_count() const;
 
     // Runs `body` on the worker's thread. Precondition: worker < worker_count(). Throws
     // std::runtime_error if the worker runs already. An exception that leaves `body` ends the

@@ -25,11 +25,24 @@ bool has_checked_ip(const rte_mbuf* packet) {
     return (packet->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 }
 
+void prefetch_frame(const rte_mbuf* packet) {
+    __builtin_prefetch(packet);
+    // Where the frame begins unless the driver has moved it, without a look at the buffer.
+    const auto* room = reinterpret_cast<const char*>(packet + 1) + RTE_PKTMBUF_HEADROOM;
+    __builtin_prefetch(room);
+    __builtin_prefetch(room + 64);
+}
+
 }  // namespace
 
 Ingress::Ingress(const WorkerConfig& config, Table& table, Egress& egress, Mailbox& mailbox,
                  Counters& counters)
-    : config_(config), table_(table), egress_(egress), mailbox_(mailbox), counters_(counters) {}
+    : config_(config),
+      table_(table),
+      egress_(egress),
+      mailbox_(mailbox),
+      counters_(counters),
+      hand_off_(config.to_worker) {}
 
 void Ingress::drop(rte_mbuf* packet, Verdict verdict) {
     counters_.drop(verdict);
@@ -45,13 +58,7 @@ bool Ingress::is_media_port(net::Be16 port) const {
 // together: buffers and frames, flow table, members, endpoints.
 void Ingress::sort(PortIndex port, rte_mbuf** packets, unsigned count, MediaLanes& lanes) {
     counters_.received.add(count);
-    for (unsigned i = 0; i < count; ++i) {
-        __builtin_prefetch(packets[i]);
-        // Where the frame begins unless the driver has moved it, without a look at the buffer.
-        const auto* room = reinterpret_cast<const char*>(packets[i] + 1) + RTE_PKTMBUF_HEADROOM;
-        __builtin_prefetch(room);
-        __builtin_prefetch(room + 64);
-    }
+    for (unsigned i = 0; i < count; ++i) prefetch_frame(packets[i]);
     arrived_ = 0;
     for (unsigned i = 0; i < count; ++i) frame(port, packets[i]);
     look_up();
@@ -79,12 +86,14 @@ void Ingress::place(MediaLanes& lanes) {
         if (sender == nullptr) {
             drop(packet, Verdict::unknown_source);
         } else if (sender->owner != config_.index) {
-            hand_off(packet, frame, *sender, is_rtcp);
+            hand_off(arrivals_[i]);
         } else {
             auto* data = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, frame.payload_offset);
             (is_rtcp ? lanes.rtcp : lanes.rtp).add({packet, data, frame.payload_bytes, sender});
         }
     }
+    counters_.handed_over.add(
+        hand_off_.flush([this](rte_mbuf* packet) { drop(packet, Verdict::handoff_full); }));
 }
 
 void Ingress::frame(PortIndex port, rte_mbuf* packet) {
@@ -186,32 +195,37 @@ void Ingress::dtls(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
     if (!mailbox_.notify_unproven(notice)) drop(packet, Verdict::dtls_rate);
 }
 
-void Ingress::hand_off(rte_mbuf* packet, const net::Frame& parsed, const Member& member,
-                       bool is_rtcp) {
-    const HandedPacket handed{.packet = packet,
-                              .datagram_offset = parsed.payload_offset,
-                              .datagram_bytes = parsed.payload_bytes,
-                              .conference = member.conference,
-                              .member = member.slot,
-                              .is_rtcp = is_rtcp};
-    unpoison_room(packet);
-    if (!config_.to_worker[member.owner]->push(handed)) drop(packet, Verdict::handoff_full);
+void Ingress::hand_off(const Arrival& arrival) {
+    unpoison_room(arrival.packet);
+    hand_off_.add(arrival.sender->owner, {.packet = arrival.packet,
+                                          .datagram_offset = arrival.frame.payload_offset,
+                                          .datagram_bytes = arrival.frame.payload_bytes,
+                                          .conference = arrival.sender->conference,
+                                          .member = arrival.sender->slot,
+                                          .is_rtcp = arrival.is_rtcp});
 }
 
 void Ingress::sort_handed(const HandedPacket* packets, unsigned count, MediaLanes& lanes) {
+    std::array<Member*, kMaxBurst> senders;
+    for (unsigned i = 0; i < count; ++i) {
+        prefetch_frame(packets[i].packet);
+        senders[i] = table_.find(packets[i].conference, packets[i].member);
+        __builtin_prefetch(senders[i]);
+    }
+    for (unsigned i = 0; i < count; ++i)
+        if (senders[i] != nullptr) __builtin_prefetch(senders[i]->endpoint.get());
     for (unsigned i = 0; i < count; ++i) {
         const auto& handed = packets[i];
-        auto* member = table_.find(handed.conference, handed.member);
         // The giver may know of a member a moment before us, never of another owner: owners do not
         // change.
-        if (member == nullptr || member->owner != config_.index) {
+        if (senders[i] == nullptr || senders[i]->owner != config_.index) {
             drop(handed.packet, Verdict::unknown_source);
             continue;
         }
         poison_tailroom(handed.packet);
         auto* data = rte_pktmbuf_mtod_offset(handed.packet, std::uint8_t*, handed.datagram_offset);
         (handed.is_rtcp ? lanes.rtcp : lanes.rtp)
-            .add({handed.packet, data, handed.datagram_bytes, member});
+            .add({handed.packet, data, handed.datagram_bytes, senders[i]});
     }
 }
 

@@ -39,7 +39,7 @@ class Ingress {
     // Keeps a media datagram in its place among the arrivals.
     void udp(PortIndex port, Arrival& arrival);
     void dtls(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
-    void hand_off(rte_mbuf* packet, const net::Frame& frame, const Member& member, bool is_rtcp);
+    void hand_off(const Arrival& arrival);
     void drop(rte_mbuf* packet, srtp::Verdict verdict);
     bool is_media_port(net::Be16 port) const;
 
@@ -48,6 +48,7 @@ class Ingress {
     Egress& egress_;
     Mailbox& mailbox_;
     Counters& counters_;
+    HandOff hand_off_;
     std::array<Arrival, kMaxBurst> arrivals_;
     unsigned arrived_ = 0;
 };

@@ -72,6 +72,11 @@ class Port {
     std::uint16_t rx_queues() const { return config_.rx_queues; }
     std::uint16_t tx_queues() const { return config_.tx_queues; }
     std::uint16_t mtu() const { return config_.mtu; }
+    // Flows come to each of so many workers without their doing: with fewer queues, or a device
+    // that does not hash, some get none.
+    bool spreads_flows_over(std::size_t workers) const {
+        return features_.rss && config_.rx_queues >= workers;
+    }
     const net::MacAddress& mac() const { return mac_; }
     const PortFeatures& features() const { return features_; }
     PortCounters counters() const;

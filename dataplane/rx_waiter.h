@@ -25,6 +25,9 @@ class RxWaiter {
     // port, every wait() is a timer of at most kTimerStep_us.
     void add(const Port& port, std::uint16_t queue);
 
+    // From now on every wait() is such a timer: work comes that no interrupt tells of.
+    void use_timer() { interrupts_only_ = false; }
+
     // Arms the interrupts, sleeps until a packet, wake() or `timeout_us`, disarms. True: something
     // woke it. A packet that comes between the last empty poll and the arming is noticed at the
     // timeout at the latest, so poll again after every return. With interrupts the resolution is 1

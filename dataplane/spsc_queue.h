@@ -22,6 +22,8 @@ class alignas(64) SpscQueue {
     std::size_t capacity() const { return capacity_; }
     // Producer only. False: full, nothing was taken.
     bool push(const T& item) { return queue_.push(item); }
+    // Producer only: as many as there is room for, from the front; returns how many.
+    std::size_t push(const T* items, std::size_t count) { return queue_.push(items, count); }
     // Producer only: how many items wait; the consumer may have taken some of them already.
     std::size_t size() const { return capacity_ - queue_.write_available(); }
     // Consumer only. False: empty.

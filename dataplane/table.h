@@ -241,8 +241,9 @@ struct Conference : srtp::InHotMemory {
     explicit Conference(std::size_t member_capacity, const PayloadTypes& audio_types = {})
         : recipients(member_capacity), members(member_capacity), audio(audio_types) {}
     std::vector<Recipient, srtp::HotAllocator<Recipient>> recipients;  // by MemberSlot
-    std::vector<std::unique_ptr<Member>> members;  // by MemberSlot; null: slot not in use
-    const PayloadTypes audio;                      // what goes first when not all can go
+    std::vector<std::unique_ptr<Member>, srtp::HotAllocator<std::unique_ptr<Member>>>
+        members;               // by MemberSlot; null: slot not in use
+    const PayloadTypes audio;  // what goes first when not all can go
     SsrcOwners ssrc_owners;
     std::uint32_t ssrcs_freed = 0;  // how often one has come to belong to nobody
 };
@@ -280,7 +281,8 @@ class Table {
     std::unique_ptr<Member> remove(ConferenceSlot conference, MemberSlot member);
 
   private:
-    std::vector<std::unique_ptr<Conference>> conferences_;
+    std::vector<std::unique_ptr<Conference>, srtp::HotAllocator<std::unique_ptr<Conference>>>
+        conferences_;
     FlowTable flows_;
 };
 

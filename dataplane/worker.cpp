@@ -3,6 +3,8 @@
 
 #include <rte_cycles.h>
 
+#include <algorithm>
+
 #include "dataplane/backlog.h"
 #include "dataplane/commands.h"
 #include "dataplane/ingress.h"
@@ -54,9 +56,17 @@ struct Worker::Core {
         }
         for (const auto* queue : config.from_worker)
             pressures.push_back({bursts_of(queue == nullptr ? 0 : queue->capacity())});
+        if (lives_on_others()) waiter.use_timer();
     }
     unsigned bursts_of(std::size_t packets) const {
         return static_cast<unsigned>(packets / config.burst) + 1;
+    }
+    // Another worker polls a port that leaves it to us to spread what comes.
+    bool lives_on_others() const {
+        return std::ranges::any_of(config.ports, [this](const PortBinding& binding) {
+            return !binding.port->spreads_flows_over(config.to_worker.size()) &&
+                   (binding.rx_queue < 0 || binding.port->rx_queues() > 1);
+        });
     }
 
     bool run_commands();

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "dataplane/counters.h"
+#include "dataplane/hand_off.h"
 #include "dataplane/mailbox.h"
-#include "dataplane/spsc_queue.h"
 #include "dataplane/stage_clock.h"
 #include "dataplane/table.h"
 
@@ -17,17 +17,6 @@ struct rte_mempool;
 namespace mdd {
 
 class Port;
-
-// A packet on its way to the worker that owns its endpoint.
-struct HandedPacket {
-    rte_mbuf* packet = nullptr;
-    std::uint16_t datagram_offset = 0;  // of the UDP payload, from the frame's first byte
-    std::uint16_t datagram_bytes = 0;
-    ConferenceSlot conference = 0;
-    MemberSlot member = 0;
-    bool is_rtcp = false;
-};
-using HandOffQueue = SpscQueue<HandedPacket>;
 
 // One of our addresses on one port, with the queues that this worker polls and fills.
 struct PortBinding {

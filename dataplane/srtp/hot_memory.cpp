@@ -1,12 +1,21 @@
-// Blocks of huge pages, cut up from the front; see hot_memory.h. Under a sanitizer every object is
-// an allocation of its own, or it would not see what is used after it was freed.
+// Blocks of huge pages, cut up from the front, of each node its own; see hot_memory.h. Under a
+// sanitizer every object is an allocation of its own, or it would not see what is used after it was
+// freed.
 #include "dataplane/srtp/hot_memory.h"
 
+#include <linux/mempolicy.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cstdint>
+#include <iterator>
+#include <map>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -22,14 +31,61 @@ namespace {
 
 constexpr std::size_t kLine = 64;
 
+thread_local NumaNode t_node = kAnyNode;
+std::atomic<bool> g_refused{false};
+
 #if !MDD_HOT_MEMORY_IS_HEAP
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
+// Before the first touch, which is when a page gets its place. A wish: without permission for it,
+// as in some containers, and without such a node, pages are placed as ever.
+void prefer(NumaNode node, void* memory, std::size_t size_bytes) {
+    if (node == kAnyNode) return;
+    constexpr std::size_t kWordBits = 8 * sizeof(unsigned long), kMostNodes = 1024;
+    std::array<unsigned long, kMostNodes / kWordBits> nodes{};
+    const auto bit = static_cast<std::size_t>(node);
+    if (bit < kMostNodes) nodes[bit / kWordBits] |= 1UL << bit % kWordBits;
+    // The kernel takes one bit less than it is told of.
+    if (bit >= kMostNodes || syscall(SYS_mbind, memory, size_bytes, MPOL_PREFERRED, nodes.data(),
+                                     kMostNodes + 1, 0) != 0)
+        g_refused = true;
+}
+
+// The memory of one node.
+class Arena {
+  public:
+    // Null: what is left of the block in use is too little.
+    void* take(std::size_t size_bytes) {
+        if (const auto freed = freed_.find(size_bytes);
+            freed != freed_.end() && !freed->second.empty()) {
+            void* memory = freed->second.back();
+            freed->second.pop_back();
+            return memory;
+        }
+        if (left_ < size_bytes) return nullptr;
+        void* memory = next_;
+        next_ += size_bytes;
+        left_ -= size_bytes;
+        return memory;
+    }
+    void give_back(void* memory, std::size_t size_bytes) { freed_[size_bytes].push_back(memory); }
+    // What is left of the block in use is given up.
+    void open(char* block, std::size_t size_bytes) {
+        next_ = block;
+        left_ = size_bytes;
+    }
+
+  private:
+    char* next_ = nullptr;
+    std::size_t left_ = 0;
+    std::unordered_map<std::size_t, std::vector<void*>> freed_;  // by size
+};
+
 class HotMemory {
   public:
-    void* allocate(std::size_t size_bytes) {
-        if (void* memory = take(size_bytes)) return memory;
+    void* allocate(std::size_t size_bytes, NumaNode node) {
+        if (void* memory = take(size_bytes, node)) return memory;
         // Without another block it is ordinary memory, or the exception that comes with having
         // none. Not under the lock: an exception passes through this room, which is compiled
         // without them, and unlocks nothing.
@@ -37,45 +93,50 @@ class HotMemory {
     }
     void free(void* memory, std::size_t size_bytes) {
         const std::lock_guard lock(mutex_);
-        freed_[size_bytes].push_back(memory);
+        arenas_[node_of(memory)].give_back(memory, size_bytes);
     }
 
   private:
+    struct Block {
+        const char* end;
+        NumaNode node;
+    };
+
     // Null: the system gives no block.
-    void* take(std::size_t size_bytes) {
+    void* take(std::size_t size_bytes, NumaNode node) {
         const std::lock_guard lock(mutex_);
-        if (const auto freed = freed_.find(size_bytes);
-            freed != freed_.end() && !freed->second.empty()) {
-            void* memory = freed->second.back();
-            freed->second.pop_back();
-            return memory;
-        }
-        if (left_ < size_bytes && !open_block(size_bytes)) return nullptr;
-        void* memory = next_;
-        next_ += size_bytes;
-        left_ -= size_bytes;
-        return memory;
+        auto& arena = arenas_[node];
+        if (void* memory = arena.take(size_bytes)) return memory;
+        return open_block(arena, size_bytes, node) ? arena.take(size_bytes) : nullptr;
     }
-    // What is left of the block in use, less than was asked for, is given up.
-    bool open_block(std::size_t size_bytes) {
+    bool open_block(Arena& arena, std::size_t size_bytes, NumaNode node) {
         const auto block = (size_bytes + kHugePage - 1) / kHugePage * kHugePage;
         // One page more, to begin at a multiple of a huge page.
         void* mapped = mmap(nullptr, block + kHugePage, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (mapped == MAP_FAILED) return false;
         const auto from = reinterpret_cast<std::uintptr_t>(mapped);
-        next_ = static_cast<char*>(mapped) + (kHugePage - from % kHugePage) % kHugePage;
-        left_ = block;
+        auto* begin = static_cast<char*>(mapped) + (kHugePage - from % kHugePage) % kHugePage;
+        prefer(node, begin, block);
         // Both are wishes: a kernel without huge pages gives ordinary ones.
-        static_cast<void>(madvise(next_, left_, MADV_HUGEPAGE));
-        static_cast<void>(madvise(next_, left_, MADV_DONTDUMP));
+        static_cast<void>(madvise(begin, block, MADV_HUGEPAGE));
+        static_cast<void>(madvise(begin, block, MADV_DONTDUMP));
+        blocks_[begin] = {begin + block, node};
+        arena.open(begin, block);
         return true;
+    }
+    // Of ordinary memory: any.
+    NumaNode node_of(const void* memory) const {
+        const auto* at = static_cast<const char*>(memory);
+        const auto behind = blocks_.upper_bound(at);
+        if (behind == blocks_.begin()) return kAnyNode;
+        const auto& [end, node] = std::prev(behind)->second;
+        return at < end ? node : kAnyNode;
     }
 
     std::mutex mutex_;
-    char* next_ = nullptr;
-    std::size_t left_ = 0;
-    std::unordered_map<std::size_t, std::vector<void*>> freed_;  // by size
+    std::map<NumaNode, Arena> arenas_;
+    std::map<const char*, Block> blocks_;  // by their beginnings
 };
 
 // Lives as long as the process: whoever is destroyed last may still free.
@@ -92,11 +153,20 @@ std::size_t whole_lines(std::size_t size_bytes) {
 
 }  // namespace
 
+OnNode::OnNode(NumaNode node) : before_(std::exchange(t_node, node)) {}
+OnNode::~OnNode() {
+    t_node = before_;
+}
+
+bool hot_memory_keeps_nodes() {
+    return !g_refused;
+}
+
 void* hot_allocate(std::size_t size_bytes) {
 #if MDD_HOT_MEMORY_IS_HEAP
     return ::operator new (whole_lines(size_bytes), std::align_val_t{kLine});
 #else
-    return hot_memory().allocate(whole_lines(size_bytes));
+    return hot_memory().allocate(whole_lines(size_bytes), t_node);
 #endif
 }
 

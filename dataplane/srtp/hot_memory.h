@@ -1,6 +1,6 @@
 // Memory for what poll cores read with every packet, keys first: side by side in huge pages where
 // the kernel gives them, so that ten thousand keys need a few address translations and not ten
-// thousand; left out of core dumps.
+// thousand; left out of core dumps; on the NUMA node that the allocating thread has chosen.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,30 @@
 
 namespace mdd::srtp {
 
+using NumaNode = int;  // as the kernel numbers them
+// Where the kernel sees fit: mostly, where the thread runs that touches it first.
+inline constexpr NumaNode kAnyNode = -1;
+
+// While it lives, what its thread allocates here is of `node`, preferably: a node that is full or
+// not there gives way to another. They may be nested.
+class OnNode {
+  public:
+    explicit OnNode(NumaNode node);
+    ~OnNode();
+    OnNode(const OnNode&) = delete;
+    OnNode& operator=(const OnNode&) = delete;
+
+  private:
+    const NumaNode before_;
+};
+
+// False: the kernel has refused a wish for a node, and memory lies where it would without. Any
+// thread.
+bool hot_memory_keeps_nodes();
+
 // 64-byte aligned. What has been freed serves later requests of the same size, rounded up to 64
-// bytes; nothing goes back to the system. Throws std::bad_alloc. Not for poll cores; any thread.
+// bytes, and node; nothing goes back to the system. Throws std::bad_alloc. Not for poll cores; any
+// thread.
 void* hot_allocate(std::size_t size_bytes);
 void hot_free(void* memory, std::size_t size_bytes) noexcept;
 

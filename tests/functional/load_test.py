@@ -65,10 +65,11 @@ class LoadTest(unittest.TestCase):
                 "--scenario", self.path("scenario.toml"), *arguments]
 
     def make_files(self, scenario, device=f"net_memif0,role=server,socket-abstract=no,socket={SOCKET}", mac="",
-                   workers=WORKERS):
+                   workers=WORKERS, mdd_receives_on=None):
         cores = sorted(os.sched_getaffinity(0))
         # The last ones, since control has the first.
         worked = [cores[-1 - number % len(cores)] for number in range(workers)]
+        mdd_receives_on = mdd_receives_on or workers
         self.write("scenario.toml", scenario)
         self.write("bed.toml", f"""[cpu]
 control = [{cores[0]}]
@@ -76,6 +77,7 @@ poll = {cores[0]}
 [port]
 device = "net_memif0,role=client,socket-abstract=no,socket={SOCKET}"
 queues = {workers}
+send_queues = {mdd_receives_on}
 [endpoints]
 first = "10.9.1.1/16"
 ports_per_address = 7
@@ -105,6 +107,7 @@ mbufs_per_numa = 16383
 [[port]]
 name = "media0"
 device = "{device}"
+rx_queues = {mdd_receives_on}
 addresses = ["{MDD_MEDIA.split(':', maxsplit=1)[0]}/16"]
 [tls.default]
 cert = "{self.pki.cert('mdd')}"
@@ -223,8 +226,27 @@ class LoadOverDtls(LoadTest):
         self.make_files(STEADY, workers=2)
         self.start_mdd()
         row = self.run_load("--times", "1", "--seconds", "3")
-        self.end_mdd()
+        totals = self.end_mdd()
         self.assert_whole(row, "audio", "rtcp")
+        for worker in totals["workers"]:
+            self.assertGreater(worker["received"], 0, totals)
+            self.assertGreater(worker["forwarded"], 0, totals)
+
+    def test_two_workers_with_one_queue_between_them_share_the_work(self):
+        self.make_files(STEADY, workers=2, mdd_receives_on=1)
+        self.start_mdd()
+        row = self.run_load("--times", "1", "--seconds", "3")
+        totals = self.end_mdd()
+        self.assert_whole(row, "audio", "rtcp")
+        polling, idle = totals["workers"]
+        self.assertEqual(polling["received"], totals["received"])
+        self.assertEqual((idle["received"], idle["handed_over"]), (0, 0))
+        self.assertGreater(polling["handed_over"], 0)
+        self.assertNotIn("handoff_full", totals["drops"])
+        # Endpoints take turns, and members 0 and 1 of each conference speak.
+        copies = [worker["forwarded"] for worker in totals["workers"]]
+        self.assertEqual(sum(copies), totals["rtp"]["forwarded"])
+        self.assertAlmostEqual(copies[0], copies[1], delta=sum(copies) / 10, msg=str(totals))
 
     def test_media_comes_back_whole_beside_damaged_packets_and_strangers(self):
         self.make_files(STEADY + "[hostile]\nbad_tags_percent = 100\nstrangers_percent = 50\n")

@@ -99,6 +99,7 @@ class WorkerBed {
 
     std::uint64_t dropped(srtp::Verdict verdict) const;
     std::uint64_t total(Counter Counters::*counter) const;
+    const Counters& counters(WorkerIndex worker) const { return workers_[worker]->counters(); }
     bool conserved() const;
     const std::vector<Notice>& notices() const { return notices_; }
     RingPort& ring() { return *ring_; }

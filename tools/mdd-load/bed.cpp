@@ -64,8 +64,13 @@ Schema<PortSection> port_rows() {
              "(\"net_memif0,role=client,socket=/run/mdd/load.sock,socket-abstract=no\").");
     rows.key("queues", &PortSection::queues, integer<std::uint16_t>(1, 64, "queues"),
              std::uint16_t{1}, Reload::start,
-             "In each direction; endpoints are spread over them. Where mdd's port cannot spread "
-             "flows itself, as a memif, it needs as many as mdd has workers.");
+             "In each direction; endpoints are spread over them. A memif needs as many as mdd has "
+             "workers, since each of them sends on its own.");
+    rows.optional_key(
+        "send_queues", &PortSection::send_queues, integer<std::uint16_t>(1, 64, "queues"),
+        Reload::start,
+        "Queues to send on, where mdd receives on fewer than it sends on. Not set: as "
+        "many as queues.");
     rows.key("rx_desc", &PortSection::rx_desc, integer<std::uint16_t>(64, 32768, "descriptors"),
              std::uint16_t{4096}, Reload::start, "Length of the receive queue.");
     rows.key("tx_desc", &PortSection::tx_desc, integer<std::uint16_t>(64, 32768, "descriptors"),

@@ -28,10 +28,13 @@ struct CpuSection {
 
 struct PortSection {
     std::string device;
-    std::uint16_t queues = 0;  // in each direction
+    std::uint16_t queues = 0;
+    std::optional<std::uint16_t> send_queues;  // unset: `queues` in each direction
     std::uint16_t rx_desc = 0;
     std::uint16_t tx_desc = 0;
     std::uint16_t mtu = 0;
+
+    std::uint16_t sending() const { return send_queues.value_or(queues); }
 };
 
 // Endpoint number e is at address first + e / ports_per_address, port first_port + e %

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kWatchInterval{50};
 constexpr unsigned kSpareBuffers = 4096;
 
 unsigned buffers_for(const PortSection& port) {
-    return port.queues * (static_cast<unsigned>(port.rx_desc) + port.tx_desc) + kSpareBuffers - 1;
+    return port.queues * port.rx_desc + port.sending() * port.tx_desc + kSpareBuffers - 1;
 }
 
 EalConfig eal_config(const Bed& bed) {
@@ -39,7 +39,7 @@ PortConfig port_config(const PortSection& port) {
     return {.name = "load",
             .device = port.device,
             .rx_queues = port.queues,
-            .tx_queues = port.queues,
+            .tx_queues = port.sending(),
             .rx_desc = port.rx_desc,
             .tx_desc = port.tx_desc,
             .mtu = port.mtu,

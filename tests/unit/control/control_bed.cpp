@@ -49,6 +49,8 @@ void PlayedWorker::carry_out() {
             poll->heard = hears;
         else
             log.push_back(std::visit(CommandText{}, command->body));
+        if (auto* set = std::get_if<SetTransmitKeys>(&command->body)) transmit_keys = set->keys;
+        if (auto* set = std::get_if<InstallReceiveKeys>(&command->body)) receive_keys = set->keys;
         if (auto* decide = std::get_if<DecideKeys>(&command->body)) decide->decision = decides;
         if (auto* grant = std::get_if<GrantSsrc>(&command->body)) granted.push_back(grant->stream);
         if (auto* send = std::get_if<SendDatagram>(&command->body)) {
@@ -72,6 +74,7 @@ ControlBed::ControlBed() {
     settings.ports.resize(1);
     settings.ports[0].mac = {{2, 0, 0, 0, 0, 0xaa}};
     settings.ports[0].address = *net::parse_ipv4_network("192.0.2.10/24");
+    settings.ports[0].spreads_flows = true;
     settings.profiles = {srtp::Profile::double_aes_128_gcm, srtp::Profile::double_aes_256_gcm};
     settings.limits.per_source = 1000;
     settings.pool = pool.get();
@@ -100,7 +103,7 @@ void ControlBed::start(std::size_t count) {
         link.session.keepalive.probes = 4;
     }
     std::vector<control::WorkerDoor> doors;
-    for (auto& worker : workers) doors.push_back({&worker.mailbox, {}});
+    for (auto& worker : workers) doors.push_back({&worker.mailbox, {}, worker.node});
     control.emplace(io, settings, kmf_plans, doors);
     control->start();
     run_until([this] {

@@ -63,6 +63,9 @@ struct PlayedWorker {
     bool stuck = false;            // carries nothing out for now
     std::vector<std::string> log;  // commands carried out, PollActivity aside
     std::vector<Stream*> granted;
+    const srtp::Keyset* transmit_keys = nullptr;  // the newest
+    const srtp::Keyset* receive_keys = nullptr;   // likewise
+    srtp::NumaNode node = srtp::kAnyNode;
     std::vector<std::vector<std::uint8_t>> sent;  // datagrams for endpoints
     bool hears = false;                           // what PollActivity answers
     Decision decides = Decision::settled;         // what DecideKeys answers

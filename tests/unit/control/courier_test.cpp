@@ -27,7 +27,7 @@ class CourierTest : public testing::Test {
     Mailbox first_{4}, second_{4};
     unsigned wakes_ = 0;
     std::vector<bool> heard_;
-    Publisher publisher_{2};
+    Publisher publisher_{Homes::on_one_node(2)};
     Courier courier_{{{&first_, [this] { ++wakes_; }}, {&second_, {}}},
                      [this](const Command& command) {
                          if (const auto* poll = std::get_if<PollActivity>(&command.body))

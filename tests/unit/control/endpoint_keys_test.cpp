@@ -26,7 +26,7 @@ class EndpointKeysTest : public testing::Test {
     Change install(TimePoint now = kStart) {
         const auto epoch = keys_.next_epoch();
         auto receive = test::keyset(static_cast<std::uint8_t>(2 * epoch), epoch);
-        auto transmit = test::keyset(static_cast<std::uint8_t>(2 * epoch + 1), epoch);
+        auto transmit = test::key_copies(static_cast<std::uint8_t>(2 * epoch + 1), epoch);
         receive_.push_back(receive);
         transmit_.push_back(transmit);
         return keys_.install(publisher_, kWho, kOwner, std::move(receive), std::move(transmit),
@@ -43,9 +43,10 @@ class EndpointKeysTest : public testing::Test {
     }
     Change on_time(TimePoint now) { return keys_.on_time(publisher_, kWho, kOwner, now); }
 
-    Publisher publisher_{2};
+    Publisher publisher_{Homes::on_one_node(2)};
     EndpointKeys keys_;
-    std::vector<std::weak_ptr<const srtp::Keyset>> receive_, transmit_;
+    std::vector<std::weak_ptr<const srtp::Keyset>> receive_;
+    std::vector<std::weak_ptr<const KeyCopies>> transmit_;
 };
 
 TEST_F(EndpointKeysTest, FirstKeysGoOutAtOnceUnderANewNumber) {

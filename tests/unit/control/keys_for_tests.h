@@ -21,6 +21,13 @@ inline control::KeysetPtr keyset(std::uint8_t fill, std::uint64_t epoch = 1) {
     return srtp::make_keyset(srtp::Profile::double_aes_128_gcm, master_key(fill), epoch);
 }
 
+inline control::KeyCopiesPtr key_copies(
+    std::uint8_t fill, std::uint64_t epoch = 1,
+    const control::Homes& homes = control::Homes::on_one_node(1)) {
+    return std::make_shared<const control::KeyCopies>(srtp::Profile::double_aes_128_gcm,
+                                                      master_key(fill), epoch, homes);
+}
+
 inline srtp::HopKeys hop_keys(std::uint8_t client, std::uint8_t server) {
     srtp::HopKeys keys;
     keys.client_write = master_key(client);

@@ -16,7 +16,7 @@ using Texts = std::vector<std::string>;
 constexpr EndpointRef kBob{0, 1};
 
 TEST(Publisher, TellsEveryWorkerOfAConference) {
-    const Publisher publisher(3);
+    const Publisher publisher(Homes::on_one_node(3));
     const PayloadTypes audio{0b101};
     const auto change = publisher.conference(0, 4, audio);
     EXPECT_EQ(texts_of(change),
@@ -26,7 +26,7 @@ TEST(Publisher, TellsEveryWorkerOfAConference) {
 }
 
 TEST(Publisher, GivesTheReceivingSideToTheOwnerAlone) {
-    const Publisher publisher(3);
+    const Publisher publisher(Homes::on_one_node(3));
     const net::MacAddress mac{{2, 0, 0, 0, 0, 9}};
     const Place place{1,
                       0,
@@ -48,9 +48,9 @@ TEST(Publisher, GivesTheReceivingSideToTheOwnerAlone) {
 }
 
 TEST(Publisher, GivesInboundKeysToTheOwnerAndOutboundKeysToAll) {
-    const Publisher publisher(2);
+    const Publisher publisher(Homes::on_one_node(2));
     const auto receive = test::keyset(1);
-    const auto transmit = test::keyset(2);
+    const auto transmit = test::key_copies(2);
     EXPECT_EQ(texts_of(publisher.first_keys(kBob, 1, receive.get(), transmit.get(), 7)),
               (Texts{"w0 SetTransmitKeys 1 epoch 1 start 7", "w1 SetTransmitKeys 1 epoch 1 start 7",
                      "w1 InstallReceiveKeys 1 epoch 1"}));
@@ -59,7 +59,7 @@ TEST(Publisher, GivesInboundKeysToTheOwnerAndOutboundKeysToAll) {
 }
 
 TEST(Publisher, TellsAllWhoOwnsAnSsrcAndTheOwnerOfItsStream) {
-    const Publisher publisher(2);
+    const Publisher publisher(Homes::on_one_node(2));
     SsrcBook book(2, 16);
     auto* stream = book.ask(1, 42, 7).stream;
     EXPECT_EQ(texts_of(publisher.grant(kBob, 1, stream, 7)),
@@ -70,14 +70,14 @@ TEST(Publisher, TellsAllWhoOwnsAnSsrcAndTheOwnerOfItsStream) {
 }
 
 TEST(Publisher, EndsSendingEverywhereAndReceivingAtTheOwner) {
-    const Publisher publisher(2);
+    const Publisher publisher(Homes::on_one_node(2));
     EXPECT_EQ(texts_of(publisher.leave(kBob, 0)),
               (Texts{"w0 SetTransmitKeys 1 none", "w1 SetTransmitKeys 1 none",
                      "w0 RetireReceiveKeys 1 all"}));
 }
 
 TEST(Publisher, TellsAllOfANeighbourAndLetsOneAsk) {
-    const Publisher publisher(2);
+    const Publisher publisher(Homes::on_one_node(2));
     const auto ip = *net::parse_ipv4("192.0.2.7");
     EXPECT_EQ(texts_of(publisher.neighbour(0, ip, {{2, 0, 0, 0, 0, 1}})),
               (Texts{"w0 SetNeighbour 192.0.2.7 02:00:00:00:00:01",
@@ -86,7 +86,7 @@ TEST(Publisher, TellsAllOfANeighbourAndLetsOneAsk) {
 }
 
 TEST(Publisher, NeverGivesANumberTwice) {
-    Publisher publisher(1);
+    Publisher publisher(Homes::on_one_node(1));
     const auto first = publisher.next_key_start();
     const auto second = publisher.next_key_start();
     EXPECT_GT(first, 0U);

@@ -15,6 +15,8 @@ class TotalsTest : public testing::Test {
   protected:
     TotalsTest() {
         worker_[0].received.add(10);
+        worker_[0].handed_over.add(3);
+        worker_[0].rtp_sent.add(4);
         worker_[0].consumed.add(6);
         worker_[0].drop(Verdict::auth_fail, 2);
         worker_[0].planned.add(12);
@@ -83,7 +85,11 @@ TEST_F(TotalsTest, AreWrittenWithEveryDropThatHappenedAndNoOther) {
     EXPECT_EQ(json.at("tunnels").at(0).at("disconnects_sent"), 4);
     EXPECT_EQ(json.at("tunnels").at(0).at("disconnects_received"), 5);
     EXPECT_EQ(json.at("hellos").at("source_rate"), 7);
-    EXPECT_EQ(json.at("workers").size(), 2U);
+    ASSERT_EQ(json.at("workers").size(), 2U);
+    EXPECT_EQ(json.at("workers").at(0).at("received"), 10);
+    EXPECT_EQ(json.at("workers").at(0).at("handed_over"), 3);
+    EXPECT_EQ(json.at("workers").at(0).at("forwarded"), 4);
+    EXPECT_EQ(json.at("workers").at(1).at("handed_over"), 0);
     std::ostringstream text;
     print(text, all);
     EXPECT_NE(text.str().find("drop no_neighbour"), std::string::npos);

@@ -5,7 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <numeric>
 #include <thread>
 
 #include "dataplane/counters.h"
@@ -129,7 +132,13 @@ TEST(SpscQueue, hands_every_item_over_once_and_in_order) {
     SpscQueue<std::uint64_t> queue(64);
     constexpr std::uint64_t kItems = 200000;
     std::thread producer([&] {
-        for (std::uint64_t i = 0; i < kItems;) i += queue.push(i) ? 1 : 0;
+        // One by one, then several at once, of which a part may find room.
+        for (std::uint64_t i = 0; i < kItems / 2;) i += queue.push(i) ? 1 : 0;
+        for (std::uint64_t i = kItems / 2; i < kItems;) {
+            std::array<std::uint64_t, 16> items;
+            std::iota(items.begin(), items.end(), i);
+            i += queue.push(items.data(), std::min<std::size_t>(items.size(), kItems - i));
+        }
     });
     std::uint64_t expected = 0;
     while (expected < kItems) {

@@ -150,9 +150,28 @@ TEST_F(Worker2, a_full_hand_off_ring_drops_and_counts) {
     for (std::uint16_t i = 1; i <= 1100; ++i) bed->send_rtp(0, kSsrc, i, 20, 1);
     for (int i = 0; i < 40; ++i) bed->poll(1);  // the owner is not polled meanwhile
     EXPECT_EQ(bed->dropped(Verdict::handoff_full), 1100u - WorkerBed::kHandOffRoom);
+    EXPECT_EQ(bed->total(&Counters::handed_over), WorkerBed::kHandOffRoom);
     bed->step();
     EXPECT_EQ(bed->take(1).size(), 1 + WorkerBed::kHandOffRoom);
     EXPECT_TRUE(bed->conserved());
+}
+
+TEST(Worker3, what_comes_to_one_queue_goes_to_its_owners_whole_bursts_at_a_time) {
+    ASSERT_EQ(srtp::aead_start(), srtp::AeadStart::ok);
+    WorkerBed bed(BedOptions{.workers = 3, .members = 3});
+    for (unsigned m = 0; m < 3; ++m) bed.key(m);
+    for (unsigned m = 0; m < 3; ++m) bed.send_rtp(m, kSsrc + m, 0, 50, 0);
+    bed.step();
+    constexpr std::uint16_t kEach = 200;
+    for (std::uint16_t i = 1; i <= kEach; ++i)
+        for (unsigned m = 0; m < 3; ++m) bed.send_rtp(m, kSsrc + m, i, 50, 0);
+    bed.step();
+    EXPECT_EQ(bed.total(&Counters::handed_over), 2u * (kEach + 1));
+    for (WorkerIndex w = 0; w < 3; ++w)
+        EXPECT_EQ(bed.counters(w).rtp_received.read(), kEach + 1u) << unsigned{w};
+    for (unsigned m = 0; m < 3; ++m) EXPECT_EQ(bed.take(m).size(), 2u * (kEach + 1)) << m;
+    EXPECT_EQ(bed.counters(1).received.read() + bed.counters(2).received.read(), 0u);
+    EXPECT_TRUE(bed.conserved());
 }
 
 TEST_F(Worker2, the_srtcp_index_of_a_leg_goes_on_after_a_rejoin) {

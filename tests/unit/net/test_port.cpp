@@ -105,6 +105,16 @@ TEST_F(PortTest, hashes_only_where_there_is_more_than_one_queue) {
     EXPECT_EQ(port.rx_queues(), 4);
 }
 
+TEST_F(PortTest, spreads_flows_over_as_many_workers_as_it_has_queues_that_hash) {
+    PortConfig config = null_config("net_null12");
+    EXPECT_FALSE(open(config).spreads_flows_over(2));
+    config.rx_queues = config.tx_queues = 2;
+    Port port = open(config);
+    EXPECT_TRUE(port.spreads_flows_over(1));
+    EXPECT_TRUE(port.spreads_flows_over(2));
+    EXPECT_FALSE(port.spreads_flows_over(3));
+}
+
 TEST_F(PortTest, keeps_the_descriptors_of_a_device_without_limits) {
     PortConfig config = null_config("net_null11");
     config.rx_desc = 96;
@@ -180,6 +190,14 @@ TEST_F(PortTest, without_interrupts_waiting_is_a_short_timer) {
     waiter.wake();
     EXPECT_TRUE(waiter.wait(1000000));
     EXPECT_FALSE(waiter.wait(10));
+}
+
+TEST_F(PortTest, a_waiter_without_queues_may_use_the_timer_too) {
+    RxWaiter waiter;
+    waiter.use_timer();
+    const auto before = std::chrono::steady_clock::now();
+    EXPECT_FALSE(waiter.wait(1000000));
+    EXPECT_LT(std::chrono::steady_clock::now() - before, 500ms);
 }
 
 TEST_F(PortTest, a_waiter_is_woken_from_another_thread) {

@@ -9,6 +9,8 @@
 #include <memory>
 #include <vector>
 
+#include "tests/support/memory_policy.h"
+
 namespace mdd::srtp {
 namespace {
 
@@ -67,6 +69,63 @@ TEST(HotMemory, ARequestThatCannotBeMetIsAnExceptionAndTheNextOneIsMet) {
     void* next = hot_allocate(64);
     EXPECT_NE(next, nullptr);
     hot_free(next, 64);
+}
+
+TEST(HotMemory, IsOfTheNodeThatItsThreadHasChosenForAsLongAsItHasChosenIt) {
+    if (kIsHeap) GTEST_SKIP() << "the sanitizer's allocator knows no nodes";
+    constexpr std::size_t kSize = 64 * 555;  // nothing else here has it
+    void* before = hot_allocate(kSize);
+    void* on_node = nullptr;
+    {
+        const OnNode here(0);
+        {
+            const OnNode nowhere(kAnyNode);
+            void* inner = hot_allocate(kSize);
+            EXPECT_EQ(test::preferred_node(inner), std::nullopt);
+            hot_free(inner, kSize);
+        }
+        on_node = hot_allocate(kSize);
+    }
+    void* after = hot_allocate(kSize);
+    EXPECT_EQ(test::preferred_node(before), std::nullopt);
+    EXPECT_EQ(test::preferred_node(after), std::nullopt);
+    if (!hot_memory_keeps_nodes()) GTEST_SKIP() << "this kernel lets nobody choose";
+    EXPECT_EQ(test::preferred_node(on_node), 0);
+    hot_free(before, kSize);
+    hot_free(after, kSize);
+    hot_free(on_node, kSize);
+}
+
+TEST(HotMemory, WhatWasFreedServesItsNodeAndNoOther) {
+    if (kIsHeap) GTEST_SKIP() << "the sanitizer's allocator keeps what was freed";
+    constexpr std::size_t kSize = 64 * 333;
+    const auto allocate_on = [](NumaNode node) {
+        const OnNode here(node);
+        return hot_allocate(kSize);
+    };
+    void* first = allocate_on(0);
+    hot_free(first, kSize);
+    void* other = allocate_on(1);
+    void* any = allocate_on(kAnyNode);
+    EXPECT_NE(other, first);
+    EXPECT_NE(any, first);
+    EXPECT_EQ(allocate_on(0), first);
+    hot_free(first, kSize);
+    hot_free(other, kSize);
+    hot_free(any, kSize);
+}
+
+// Last: the refusal is remembered.
+TEST(HotMemory, ANodeThatIsNotThereIsAWishThatIsRefusedAndNoMore) {
+    if (kIsHeap) GTEST_SKIP() << "the sanitizer's allocator knows no nodes";
+    for (const NumaNode node : {1023, 1 << 20}) {
+        const OnNode nowhere(node);
+        void* memory = hot_allocate(64 * 444);
+        ASSERT_NE(memory, nullptr);
+        std::memset(memory, 1, 64 * 444);
+        hot_free(memory, 64 * 444);
+    }
+    EXPECT_FALSE(hot_memory_keeps_nodes());
 }
 
 }  // namespace
