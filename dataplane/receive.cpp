@@ -12,6 +12,7 @@
 namespace mdd {
 
 using srtp::Attempt;
+using srtp::Attempts;
 using srtp::Bytes;
 using srtp::Verdict;
 
@@ -20,7 +21,7 @@ namespace {
 // Smallest outer plaintext of a double packet: inner tag and a one-byte OHB (RFC 8723 §5.2).
 constexpr std::size_t kMinDoublePlainBytes = srtp::kTagBytes + 1;
 
-constexpr std::size_t kSsrcAt = 8;
+constexpr std::size_t kSequenceAt = 2, kSsrcAt = 8;
 
 // How much is asked for ahead. Of a payload, the beginning: the processor's own prefetcher sees the
 // rest coming.
@@ -127,10 +128,12 @@ void Receiver::rtp_packet(const MediaPacket& packet) {
     if (!packet.sender->endpoint->hop.proven()) forward_opened(*packet.sender);
     auto& opened = opened_.packets[opened_.count];
     opened.body = scratch_.rooms[opened_.count].data();
-    RtpJob job{.packet = packet, .opened = opened, .sealed = {}, .ssrc = 0, .attempts = {}};
+    RtpJob job{.packet = packet, .opened = opened, .sealed = {}, .ssrc = 0};
     if (!gather(job)) return;
-    for (unsigned i = 0; i < job.attempts.count; ++i) {
-        const auto& attempt = job.attempts.list[i];
+    const auto attempts = attempts_of(job);
+    if (attempts.count == 0) return drop(packet.packet, attempts.refused);
+    for (unsigned i = 0; i < attempts.count; ++i) {
+        const auto& attempt = attempts.list[i];
         if (open(attempt, job)) return settle(job, attempt);
     }
     drop(packet.packet, Verdict::auth_fail);
@@ -160,13 +163,18 @@ bool Receiver::gather(RtpJob& job) {
     job.opened.tail = datagram.last(tail_bytes);
     job.sealed = view->payload();
     job.ssrc = view->ssrc();
+    return true;
+}
+
+// Returned as they are made: copied, they would be loaded before their parts are stored.
+Attempts Receiver::attempts_of(const RtpJob& job) const {
+    auto& endpoint = *job.packet.sender->endpoint;
     const auto* stream = endpoint.streams.find(job.ssrc);
     const auto* pending = stream != nullptr ? nullptr : endpoint.find_pending(job.ssrc);
     const auto* rx = stream != nullptr ? &stream->rx : pending != nullptr ? &pending->rx : nullptr;
     const bool others = !endpoint.hop.proven() && endpoint.may_continue();
-    job.attempts = endpoint.hop.rtp_attempts(rx, view->sequence(), others, replay_window_);
-    if (job.attempts.count == 0) return end(job.attempts.refused);
-    return true;
+    const auto sequence = srtp::load_be16(job.opened.header.data() + kSequenceAt);
+    return endpoint.hop.rtp_attempts(rx, sequence, others, replay_window_);
 }
 
 bool Receiver::open(const Attempt& attempt, const RtpJob& job) {

@@ -41,7 +41,6 @@ class Receiver {
         OpenedRtp& opened;  // in its place of the group: header and tail are known
         srtp::Bytes sealed;
         std::uint32_t ssrc;
-        srtp::Attempts attempts;
     };
     // What is opened and waits for the rest of its group.
     struct OpenedGroup {
@@ -64,6 +63,7 @@ class Receiver {
     void rtp_packet(const MediaPacket& packet);
     // False: the packet has met its end already.
     bool gather(RtpJob& job);
+    srtp::Attempts attempts_of(const RtpJob& job) const;
     static bool open(const srtp::Attempt& attempt, const RtpJob& job);
     void settle(const RtpJob& job, const srtp::Attempt& verified);
     void accept(const RtpJob& job, std::uint64_t index, const Place& place);
