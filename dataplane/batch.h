@@ -65,20 +65,24 @@ class LaneGroups {
 
   private:
     void add(ConferenceSlot conference, unsigned place) {
-        unsigned at = count_;
-        while (at > 0 && groups_[at - 1].conference != conference) --at;
-        // Only the last group of a conference may be open: packets keep their order.
-        if (at == 0 || groups_[at - 1].count == kMaxGroup) {
-            groups_[count_].conference = conference;
-            groups_[count_].count = 0;
-            at = ++count_;
+        // Only the last group of a conference may be open: packets keep their order. What stands
+        // here may be of another conference, or of a lane before.
+        auto& last = last_[conference % last_.size()];
+        if (last >= count_ || groups_[last].conference != conference ||
+            groups_[last].count == kMaxGroup) {
+            last = static_cast<std::uint8_t>(count_++);
+            groups_[last].conference = conference;
+            groups_[last].count = 0;
         }
-        auto& group = groups_[at - 1];
+        auto& group = groups_[last];
         group.places[group.count++] = static_cast<std::uint8_t>(place);
     }
 
     unsigned count_ = 0;
     std::array<LaneGroup, kMaxBurst> groups_;
+    // Where the last group of a conference is; conferences that share a place take it from each
+    // other, and have a group more.
+    std::array<std::uint8_t, 4 * kMaxBurst> last_{};
 };
 
 // Where plaintext goes, one room per packet: away from the packet, so that a second key can still

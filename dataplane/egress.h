@@ -63,7 +63,11 @@ class Egress {
         std::array<rte_mbuf*, 64> packets;
         std::array<Counter*, 64> kinds;
     };
+    // Of a fresh buffer's room; the processor's own prefetcher sees the rest coming.
+    static constexpr std::size_t kRoomLines = 3;
     rte_mbuf* fresh();
+    // False: there is none.
+    bool refill();
     void write_headers(rte_mbuf* packet, const Recipient& to, std::size_t payload_bytes) const;
     void queue(rte_mbuf* packet, PortIndex port, Counter* kind);
     void flush(PortIndex port);
@@ -76,5 +80,69 @@ class Egress {
     unsigned fresh_count_ = 0;
     std::array<rte_mbuf*, 32> fresh_;
 };
+
+// What every copy passes through stands here, so that it is compiled into the loop over receivers.
+
+// An empty buffer as the pool keeps it (one segment, nobody else's), with the fields set that a
+// transmit queue looks at.
+inline rte_mbuf* Egress::fresh() {
+    if (fresh_count_ == 0 && !refill()) return nullptr;
+    if (expected_ > 0) --expected_;
+    auto* packet = fresh_[--fresh_count_];
+    // The one after the next: its descriptor and the beginning of its room, about to be written.
+    if (fresh_count_ > 1) {
+        auto* next = reinterpret_cast<char*>(fresh_[fresh_count_ - 2]);
+        __builtin_prefetch(next, 1);
+        for (std::size_t line = 0; line < kRoomLines; ++line)
+            __builtin_prefetch(next + sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + line * 64, 1);
+    }
+    packet->data_off = RTE_PKTMBUF_HEADROOM;
+    packet->ol_flags = 0;
+    return packet;
+}
+
+inline Egress::Draft Egress::start(std::size_t payload_bytes) {
+    const std::size_t frame_bytes = net::kHeaderBytes + payload_bytes;
+    auto* packet = fresh();
+    if (packet == nullptr) {
+        counters_.drop(srtp::Verdict::leg_nombuf);
+        return {};
+    }
+    if (frame_bytes + RTE_PKTMBUF_HEADROOM > packet->buf_len) {
+        rte_mempool_put(pool_, packet);
+        counters_.drop(srtp::Verdict::too_long);
+        return {};
+    }
+    packet->data_len = static_cast<std::uint16_t>(frame_bytes);
+    packet->pkt_len = static_cast<std::uint32_t>(frame_bytes);
+    return {packet, rte_pktmbuf_mtod_offset(packet, std::uint8_t*, net::kHeaderBytes)};
+}
+
+inline void Egress::finish(const Draft& draft, const Recipient& to, Counter* sent_kind) {
+    write_headers(draft.packet, to, rte_pktmbuf_data_len(draft.packet) - net::kHeaderBytes);
+    queue(draft.packet, to.port, sent_kind);
+}
+
+inline void Egress::write_headers(rte_mbuf* packet, const Recipient& to,
+                                  std::size_t payload_bytes) const {
+    auto* frame = rte_pktmbuf_mtod(packet, std::uint8_t*);
+    net::write_headers(to.header, frame, payload_bytes);
+    if (ways_[to.port].device_checksums) {
+        net::seed_udp_checksum(to.header, frame, payload_bytes);
+        packet->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
+        packet->tx_offload = 0;
+        packet->l2_len = net::kEthernetBytes;
+        packet->l3_len = net::kIpv4Bytes;
+    } else {
+        net::write_udp_checksum(to.header, frame, payload_bytes);
+    }
+}
+
+inline void Egress::queue(rte_mbuf* packet, PortIndex port, Counter* kind) {
+    auto& way = ways_[port];
+    if (way.count == way.packets.size()) flush(port);
+    way.packets[way.count] = packet;
+    way.kinds[way.count++] = kind;
+}
 
 }  // namespace mdd

@@ -1,6 +1,9 @@
 // Legs: what each receiver's copy looks like and under which index it is sealed. See forward.h.
 #include "dataplane/forward.h"
 
+#include <emmintrin.h>
+
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -25,7 +28,7 @@ constexpr std::uint32_t kSrtcpLimit = 0x80000000u;
 // Brings a leg up to date with its receiver's keys and its source's runs. At a new key start it
 // counts from ROC 0 again: afresh under keys that have sealed nothing on it yet, around what they
 // were used for otherwise (SRTCP, whose index the receiver reads, just goes on).
-void catch_up(Leg& leg, const Stream& stream, const Recipient& to) {
+[[gnu::noinline]] void catch_up(Leg& leg, const Stream& stream, const Recipient& to) {
     const bool starts = leg.key_start != to.key_start;
     if (leg.key_epoch != to.key_epoch) {
         leg.rtp.follow_key();
@@ -44,12 +47,25 @@ void catch_up(Leg& leg, const Stream& stream, const Recipient& to) {
     }
 }
 
-Leg& leg_towards(const Recipient& to, MemberSlot slot, Stream& stream) {
+inline Leg& leg_towards(const Recipient& to, MemberSlot slot, Stream& stream) {
     auto& leg = stream.legs[slot];
     if (leg.key_epoch != to.key_epoch || leg.key_start != to.key_start ||
         leg.source_run != stream.run)
         catch_up(leg, stream, to);
     return leg;
+}
+
+// The received header with another sequence number. The first 16 bytes at once, whatever follows
+// the shortest header: the cipher loads them right afterwards, and would wait for parts of them.
+// Precondition: 16 bytes can be read and written; behind each header stand ciphertext and tag.
+void write_header(Bytes received, std::uint16_t sequence, std::uint8_t* to) {
+    constexpr std::size_t kWide = sizeof(__m128i);
+    constexpr int kSequenceWord = 1;
+    auto first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(received.data()));
+    first = _mm_insert_epi16(first, __builtin_bswap16(sequence), kSequenceWord);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), first);
+    if (received.size() > kWide)
+        std::memcpy(to + kWide, received.data() + kWide, received.size() - kWide);
 }
 
 // How far ahead of the copy that is being made its neighbours are asked for: a key comes line by
@@ -58,29 +74,38 @@ constexpr std::size_t kKeysAhead = 2, kRecipientsAhead = 4;
 
 }  // namespace
 
-void Forwarder::prefetch_recipients(ConferenceSlot conference) const {
-    const auto& recipients = table_.conference(conference)->recipients;
+void Forwarder::prefetch_recipients(const Member& sender) {
+    const auto recipients = sender.recipients;
     for (std::size_t i = 0; i < kRecipientsAhead && i < recipients.size(); ++i)
-        __builtin_prefetch(&recipients[i]);
+        if (i != sender.slot) __builtin_prefetch(&recipients[i]);
 }
 
-void Forwarder::prefetch_first_key(ConferenceSlot conference, std::size_t packet_bytes) const {
-    for (const auto& to : table_.conference(conference)->recipients) {
-        if (to.tx == nullptr) continue;
-        return to.tx->rtp.prefetch(packet_bytes);
+void Forwarder::prefetch_first_copy(const Member& sender, const Stream& stream,
+                                    std::size_t packet_bytes) {
+    const auto recipients = sender.recipients;
+    for (std::size_t slot = 0; slot < recipients.size(); ++slot) {
+        if (slot == sender.slot || recipients[slot].tx == nullptr) continue;
+        __builtin_prefetch(&stream.legs[slot], 1);
+        return recipients[slot].tx->rtp.prefetch(packet_bytes);
     }
 }
 
-unsigned Forwarder::rtp(std::span<OpenedRtp> group, ConferenceSlot conference) {
-    const auto& recipients = table_.conference(conference)->recipients;
-    // A sender gets no copy of its own.
+unsigned Forwarder::rtp(std::span<OpenedRtp> group, std::span<const Recipient> recipients) {
+    // A sender gets no copy of its own; what is known of it as a receiver is not even looked at
+    // where all packets are its.
+    const std::size_t sender = group.front().sender;
+    const bool one_sender = std::all_of(group.begin(), group.end(), [&](const OpenedRtp& opened) {
+        return opened.sender == sender;
+    });
     egress_.expect(static_cast<unsigned>(group.size() * (recipients.size() - 1)));
     unsigned planned = 0;
     for (std::size_t slot = 0; slot < recipients.size(); ++slot) {
         const auto& to = recipients[slot];
-        if (slot + kKeysAhead < recipients.size())
-            if (const auto* keys = recipients[slot + kKeysAhead].tx)
+        const auto ahead = slot + kKeysAhead;
+        if (ahead < recipients.size() && !(one_sender && ahead == sender))
+            if (const auto* keys = recipients[ahead].tx)
                 keys->rtp.prefetch(group.front().body_bytes);
+        if (one_sender && slot == sender) continue;
         if (to.state == Recipient::State::absent) continue;
         for (auto& opened : group) {
             if (opened.sender == slot) continue;
@@ -121,12 +146,15 @@ Verdict Forwarder::rtp_leg(OpenedRtp& opened, Leg& leg, const Recipient& to) {
     const std::size_t sealed_bytes = plain_bytes + srtp::kTagBytes;
     const auto draft = egress_.start(header_bytes + sealed_bytes + tail_bytes);
     if (draft.packet == nullptr) return kDone;
-    std::memcpy(draft.payload, opened.header.data(), header_bytes);
-    srtp::store_be16(draft.payload + 2, sequence);
+    write_header(opened.header, sequence, draft.payload);
     srtp::seal(to.tx->rtp, to.tx->rtp.rtp_nonce(opened.stream->ssrc, placed.index),
                Bytes(draft.payload, header_bytes), Bytes(opened.body, plain_bytes),
                draft.payload + header_bytes);
-    std::memcpy(draft.payload + header_bytes + sealed_bytes, opened.tail.data(), tail_bytes);
+    auto* tail = draft.payload + header_bytes + sealed_bytes;
+    if (tail_bytes == 1)  // a short EKT tag, as most packets have
+        *tail = opened.tail.front();
+    else
+        std::memcpy(tail, opened.tail.data(), tail_bytes);
     egress_.finish(draft, to, &counters_.rtp_sent);
     return kDone;
 }

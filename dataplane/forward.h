@@ -32,15 +32,16 @@ class Forwarder {
     Forwarder(Table& table, Egress& egress, Counters& counters)
         : table_(table), egress_(egress), counters_(counters) {}
 
-    // One copy of each packet to every other member of the conference; receiver by receiver, so
+    // One copy of each packet to every other recipient of the conference; receiver by receiver, so
     // that each key is fetched once for all of them. Returns how many legs each packet was planned
     // for. Precondition: the packets' senders are members; their streams are granted to them, and
     // this worker owns them.
-    unsigned rtp(std::span<OpenedRtp> group, ConferenceSlot conference);
-    // Asks for the memory that rtp() will begin with, and does not wait for it: who receives, and,
-    // called again when that is there, the first receiver's key.
-    void prefetch_recipients(ConferenceSlot conference) const;
-    void prefetch_first_key(ConferenceSlot conference, std::size_t packet_bytes) const;
+    unsigned rtp(std::span<OpenedRtp> group, std::span<const Recipient> recipients);
+    // Asks for the memory that rtp() will begin with for a packet of `sender`, and does not wait
+    // for it: who receives; then, when that is there, the first receiver's key and leg.
+    static void prefetch_recipients(const Member& sender);
+    static void prefetch_first_copy(const Member& sender, const Stream& stream,
+                                    std::size_t packet_bytes);
 
     // Seals `compound` (plain RTCP) and sends it: to every other keyed member, or to `target` only.
     unsigned rtcp(srtp::Bytes compound, const Member& sender, Stream& stream,

@@ -72,12 +72,8 @@ void Ingress::look_up() {
             table_.flows().find({arrival.frame.source, arrival.frame.destination}, arrival.place);
         __builtin_prefetch(arrival.sender);
     }
-    for (unsigned i = 0; i < arrived_; ++i) {
-        const auto* sender = arrivals_[i].sender;
-        if (sender == nullptr) continue;
-        __builtin_prefetch(sender->endpoint.get());
-        __builtin_prefetch(table_.conference(sender->conference));
-    }
+    for (unsigned i = 0; i < arrived_; ++i)
+        if (const auto* sender = arrivals_[i].sender) __builtin_prefetch(sender->endpoint.get());
 }
 
 void Ingress::place(MediaLanes& lanes) {

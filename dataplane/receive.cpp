@@ -12,6 +12,7 @@
 namespace mdd {
 
 using srtp::Attempt;
+using srtp::Attempts;
 using srtp::Bytes;
 using srtp::Verdict;
 
@@ -20,11 +21,11 @@ namespace {
 // Smallest outer plaintext of a double packet: inner tag and a one-byte OHB (RFC 8723 §5.2).
 constexpr std::size_t kMinDoublePlainBytes = srtp::kTagBytes + 1;
 
-constexpr std::size_t kSsrcAt = 8;
+constexpr std::size_t kSequenceAt = 2, kSsrcAt = 8;
 
 // How much is asked for ahead. Of a payload, the beginning: the processor's own prefetcher sees the
 // rest coming.
-constexpr std::size_t kLine = 64, kPayloadLines = 8, kStreamLines = 3, kLegLines = 2;
+constexpr std::size_t kLine = 64, kPayloadLines = 8, kStreamLines = 3;
 
 void prefetch_lines(const void* at, std::size_t lines) {
     for (std::size_t line = 0; line < lines; ++line)
@@ -84,7 +85,7 @@ void Receiver::rtp(const Lane& lane) {
         clock_.mark(Stage::open);
         if (!last) prefetch_copies(lane, groups[i + 1]);
         clock_.mark(Stage::gather);
-        forward_opened(groups[i].conference);
+        forward_opened(*lane.packets[groups[i].places[0]].sender);
         clock_.mark(Stage::copy);
     }
 }
@@ -97,7 +98,7 @@ void Receiver::prefetch_streams(const Lane& lane) const {
     for (unsigned i = 0; i < lane.count; ++i) {
         const auto& packet = lane.packets[i];
         if (packet.bytes < srtp::kRtpFixedHeaderBytes) continue;
-        forwarder_.prefetch_recipients(packet.sender->conference);
+        Forwarder::prefetch_recipients(*packet.sender);
         const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
         if (const auto* stream = packet.sender->endpoint->streams.find(ssrc))
             prefetch_lines(stream, kStreamLines);
@@ -110,28 +111,29 @@ void Receiver::prefetch_packets(const Lane& lane, const LaneGroup& group) const 
         const auto& endpoint = *packet.sender->endpoint;
         prefetch_lines(packet.data, std::min<std::size_t>(packet.bytes / kLine + 1, kPayloadLines));
         __builtin_prefetch(packet.data + packet.bytes - 1);
-        if (i == 0 && endpoint.hop.keyed()) endpoint.hop.newest()->prefetch_rtp(packet.bytes);
+        if (i == 0 && endpoint.hop.keyed()) endpoint.hop.newest()->rtp.prefetch(packet.bytes);
     }
 }
 
 void Receiver::prefetch_copies(const Lane& lane, const LaneGroup& group) const {
     const auto& packet = lane.packets[group.places[0]];
-    forwarder_.prefetch_first_key(group.conference, packet.bytes);
     if (packet.bytes < srtp::kRtpFixedHeaderBytes) return;
     const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
     if (const auto* stream = packet.sender->endpoint->streams.find(ssrc))
-        prefetch_lines(stream->legs.data(), kLegLines);
+        Forwarder::prefetch_first_copy(*packet.sender, *stream, packet.bytes);
 }
 
 void Receiver::rtp_packet(const MediaPacket& packet) {
     // What such a packet proves can take streams away from this worker.
-    if (!packet.sender->endpoint->hop.proven()) forward_opened(packet.sender->conference);
+    if (!packet.sender->endpoint->hop.proven()) forward_opened(*packet.sender);
     auto& opened = opened_.packets[opened_.count];
     opened.body = scratch_.rooms[opened_.count].data();
-    RtpJob job{.packet = packet, .opened = opened, .sealed = {}, .ssrc = 0, .attempts = {}};
+    RtpJob job{.packet = packet, .opened = opened, .sealed = {}, .ssrc = 0};
     if (!gather(job)) return;
-    for (unsigned i = 0; i < job.attempts.count; ++i) {
-        const auto& attempt = job.attempts.list[i];
+    const auto attempts = attempts_of(job);
+    if (attempts.count == 0) return drop(packet.packet, attempts.refused);
+    for (unsigned i = 0; i < attempts.count; ++i) {
+        const auto& attempt = attempts.list[i];
         if (open(attempt, job)) return settle(job, attempt);
     }
     drop(packet.packet, Verdict::auth_fail);
@@ -145,7 +147,7 @@ bool Receiver::gather(RtpJob& job) {
         return false;
     };
     if (!endpoint.hop.keyed()) return end(Verdict::not_keyed);
-    const bool is_double = endpoint.hop.newest()->is_double;
+    const bool is_double = endpoint.hop.is_double();
     const Bytes datagram = packet.datagram();
     std::size_t tail_bytes = 0;
     if (is_double) {
@@ -161,13 +163,18 @@ bool Receiver::gather(RtpJob& job) {
     job.opened.tail = datagram.last(tail_bytes);
     job.sealed = view->payload();
     job.ssrc = view->ssrc();
+    return true;
+}
+
+// Returned as they are made: copied, they would be loaded before their parts are stored.
+Attempts Receiver::attempts_of(const RtpJob& job) const {
+    auto& endpoint = *job.packet.sender->endpoint;
     const auto* stream = endpoint.streams.find(job.ssrc);
     const auto* pending = stream != nullptr ? nullptr : endpoint.find_pending(job.ssrc);
     const auto* rx = stream != nullptr ? &stream->rx : pending != nullptr ? &pending->rx : nullptr;
     const bool others = !endpoint.hop.proven() && endpoint.may_continue();
-    job.attempts = endpoint.hop.rtp_attempts(rx, view->sequence(), others, replay_window_);
-    if (job.attempts.count == 0) return end(job.attempts.refused);
-    return true;
+    const auto sequence = srtp::load_be16(job.opened.header.data() + kSequenceAt);
+    return endpoint.hop.rtp_attempts(rx, sequence, others, replay_window_);
 }
 
 bool Receiver::open(const Attempt& attempt, const RtpJob& job) {
@@ -180,7 +187,7 @@ void Receiver::settle(const RtpJob& job, const Attempt& verified) {
     auto& member = *job.packet.sender;
     prove(member, verified);
 
-    const auto found = place(member, job.ssrc, verified.keys->epoch);
+    const auto found = place(member, job.ssrc, *verified.keys);
     if (found.verdict != Verdict::accepted) return drop(job.packet.packet, found.verdict);
     // Once more: what has been proved may have led to another place.
     const auto replay = to_verdict(found.rx().rtp.check(verified.index, replay_window_));
@@ -213,7 +220,7 @@ void Receiver::accept(const RtpJob& job, std::uint64_t index, const Place& place
 void Receiver::add_opened(rte_mbuf* packet, const Member& sender, std::size_t plain_bytes) {
     auto& opened = opened_.packets[opened_.count];
     opened.sender = sender.slot;
-    opened.is_double = sender.endpoint->hop.newest()->is_double;
+    opened.is_double = sender.endpoint->hop.is_double();
     opened.body_bytes = plain_bytes;
     opened.ohb_in_place = nullptr;
     if (opened.is_double) {
@@ -225,10 +232,10 @@ void Receiver::add_opened(rte_mbuf* packet, const Member& sender, std::size_t pl
     opened_.buffers[opened_.count++] = packet;
 }
 
-void Receiver::forward_opened(ConferenceSlot conference) {
+void Receiver::forward_opened(const Member& member) {
     if (opened_.count == 0) return;
     const std::span group(opened_.packets.data(), opened_.count);
-    const bool nobody = forwarder_.rtp(group, conference) == 0;
+    const bool nobody = forwarder_.rtp(group, member.recipients) == 0;
     for (unsigned i = 0; i < opened_.count; ++i)
         nobody ? drop(opened_.buffers[i], Verdict::no_subscriber) : consume(opened_.buffers[i]);
     opened_.count = 0;
@@ -280,7 +287,7 @@ void Receiver::settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& vie
                            const Attempt& verified, Bytes compound) {
     auto& member = *packet.sender;
     prove(member, verified);
-    const auto found = place(member, view.sender_ssrc(), verified.keys->epoch);
+    const auto found = place(member, view.sender_ssrc(), *verified.keys);
     if (found.verdict != Verdict::accepted) return drop(packet.packet, found.verdict);
     const auto replay = to_verdict(found.rx().rtcp.check(verified.index, replay_window_));
     if (replay != Verdict::accepted) return drop(packet.packet, replay);

@@ -43,7 +43,6 @@ class Receiver {
         OpenedRtp& opened;  // in its place of the group: header and tail are known
         srtp::Bytes sealed;
         std::uint32_t ssrc;
-        srtp::Attempts attempts;
     };
     // What is opened and waits for the rest of its group.
     struct OpenedGroup {
@@ -66,18 +65,19 @@ class Receiver {
     void rtp_packet(const MediaPacket& packet);
     // False: the packet has met its end already.
     bool gather(RtpJob& job);
+    srtp::Attempts attempts_of(const RtpJob& job) const;
     static bool open(const srtp::Attempt& attempt, const RtpJob& job);
     void settle(const RtpJob& job, const srtp::Attempt& verified);
     void accept(const RtpJob& job, std::uint64_t index, const Place& place);
-    // Forwards what is opened, and counts its end. Before anything that may hand a stream back to
-    // control.
-    void forward_opened(ConferenceSlot conference);
+    // Forwards what is opened, of `member` or others of its conference, and counts its end. Before
+    // anything that may hand a stream back to control.
+    void forward_opened(const Member& member);
 
     void rtcp_packet(const MediaPacket& packet);
     void settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& view,
                      const srtp::Attempt& verified, srtp::Bytes compound);
 
-    Place place(Member& member, std::uint32_t ssrc, std::uint64_t epoch);
+    Place place(Member& member, std::uint32_t ssrc, const srtp::Keyset& keys);
     void prove(Member& member, const srtp::Attempt& verified);
     void conclude(Member& member, srtp::Proof proof);
     void restart(Member& member);

@@ -8,7 +8,7 @@ namespace mdd {
 using srtp::Bytes;
 using srtp::Verdict;
 
-Receiver::Place Receiver::place(Member& member, std::uint32_t ssrc, std::uint64_t epoch) {
+Receiver::Place Receiver::place(Member& member, std::uint32_t ssrc, const srtp::Keyset& keys) {
     auto& endpoint = *member.endpoint;
     if (auto* stream = endpoint.streams.find(ssrc)) return {.stream = stream};
     if (auto* pending = endpoint.find_pending(ssrc)) return {.pending = pending};
@@ -23,11 +23,11 @@ Receiver::Place Receiver::place(Member& member, std::uint32_t ssrc, std::uint64_
                           .conference = member.conference,
                           .member = member.slot,
                           .ssrc = ssrc,
-                          .epoch = epoch};
+                          .epoch = keys.epoch};
         if (!mailbox_.notify(seen)) break;
         pending = {};
         pending.ssrc = ssrc;
-        pending.rx.epoch = epoch;
+        pending.rx.epoch = keys.epoch;
         pending.in_use = true;
         return {.pending = &pending};
     }
@@ -50,7 +50,7 @@ void Receiver::grant(Member& member, Stream* stream, std::uint64_t epoch) {
     ++stream->run;
     if (!endpoint.streams.add(stream)) return drop_held(*pending, Verdict::ssrc_cap);
     while (const auto* held = pending->take()) release(member, *stream, *held);
-    forward_opened(member.conference);
+    forward_opened(member);
     pending->in_use = false;
 }
 
@@ -58,7 +58,7 @@ void Receiver::release(Member& member, Stream& stream, const HeldPacket& held) {
     if (held.is_rtcp) return relay(held.packet, member, stream, Bytes(held.data, held.plain_bytes));
     const Bytes header(held.data, held.header_bytes);
     auto* plain = held.data + held.header_bytes;
-    if (opened_.count == kMaxGroup) forward_opened(member.conference);
+    if (opened_.count == kMaxGroup) forward_opened(member);
     auto& opened = opened_.packets[opened_.count];
     opened.header = header;
     opened.body = plain;
@@ -115,7 +115,7 @@ Decision Receiver::decide(Member& member, std::uint64_t epoch) {
 void Receiver::conclude(Member& member, srtp::Proof proof) {
     auto& endpoint = *member.endpoint;
     if (proof == srtp::Proof::restart) restart(member);
-    endpoint.unreported.add(proof, endpoint.hop.newest()->epoch);
+    if (proof != srtp::Proof::none) endpoint.unreported.add(proof, endpoint.hop.newest()->epoch);
     if (endpoint.unreported.any()) report_proofs(member);
 }
 

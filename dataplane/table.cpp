@@ -16,6 +16,7 @@ void Table::add(std::unique_ptr<Member> member, const Recipient& recipient) {
     flows_.put(Flow{member->remote, member->local}, member.get());
     auto& conference = *conferences_[member->conference];
     conference.recipients[member->slot] = recipient;
+    member->recipients = conference.recipients;
     auto& place = conference.members[member->slot];
     place = std::move(member);
 }

@@ -220,10 +220,14 @@ struct alignas(64) Member : srtp::InHotMemory {
     MemberSlot slot = 0;
     WorkerIndex owner = 0;
     std::unique_ptr<Endpoint> endpoint;  // on the owner only
-    net::SocketAddress remote;           // its media address
-    net::SocketAddress local;            // the address of ours it talks to
-    net::Be32 next_hop{};                // on-link address that its packets go to
+    // Of its conference, by MemberSlot, itself among them: here, so that the way from a packet to
+    // its receivers has no step in between. From Table::add() on.
+    std::span<Recipient> recipients;
+    net::SocketAddress remote;  // its media address
+    net::SocketAddress local;   // the address of ours it talks to
+    net::Be32 next_hop{};       // on-link address that its packets go to
 };
+static_assert(sizeof(Member) == 64);
 
 // Who owns an SSRC: where PLI and FIR about it go, and when the next one may. Of each its own: a
 // source need not answer both alike, so that one must not keep the other from it.
@@ -272,9 +276,7 @@ class Table {
     const FlowTable& flows() const { return flows_; }
     Member* find(ConferenceSlot conference, MemberSlot member) const;
     // Precondition: the member is in the table.
-    Recipient& recipient(const Member& member) {
-        return conferences_[member.conference]->recipients[member.slot];
-    }
+    static Recipient& recipient(const Member& member) { return member.recipients[member.slot]; }
     // Puts `member` in its place and enters its flow. Precondition: neither is taken.
     void add(std::unique_ptr<Member> member, const Recipient& recipient);
     // Takes a member out, flow and all. Null when there is none.

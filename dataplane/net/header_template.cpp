@@ -11,21 +11,9 @@ namespace mdd::net {
 namespace {
 
 using srtp::Bytes;
+using namespace header_fields;
 
 static_assert(std::is_trivially_copyable_v<HeaderTemplate>);
-
-constexpr std::size_t kIpAt = kEthernetBytes;
-constexpr std::size_t kIpLengthAt = kIpAt + 2, kIpChecksumAt = kIpAt + 10;
-constexpr std::size_t kUdpAt = kIpAt + kIpv4Bytes;
-constexpr std::size_t kUdpLengthAt = kUdpAt + 4, kUdpChecksumAt = kUdpAt + 6;
-
-constexpr std::uint16_t memory_order(std::size_t host) {
-    return static_cast<std::uint16_t>(to_be(static_cast<std::uint16_t>(host)));
-}
-
-void store(std::uint8_t* at, std::uint16_t in_memory_order) {
-    std::memcpy(at, &in_memory_order, sizeof in_memory_order);
-}
 
 }  // namespace
 
@@ -57,15 +45,6 @@ HeaderTemplate make_header_template(const MacAddress& source_mac, const MacAddre
     return headers;
 }
 
-void write_headers(const HeaderTemplate& headers, std::uint8_t* at, std::size_t udp_payload_bytes) {
-    const std::uint16_t ip_length = memory_order(udp_payload_bytes + kUdpBytes + kIpv4Bytes);
-    std::memcpy(at, headers.bytes.data(), kHeaderBytes);
-    store(at + kIpLengthAt, ip_length);
-    store(at + kIpChecksumAt,
-          static_cast<std::uint16_t>(~fold_sum(std::uint64_t{headers.ip_sum} + ip_length)));
-    store(at + kUdpLengthAt, memory_order(udp_payload_bytes + kUdpBytes));
-}
-
 void write_udp_checksum(const HeaderTemplate& headers, std::uint8_t* at,
                         std::size_t udp_payload_bytes) {
     // The length counts twice: in the pseudo-header and in the UDP header. The ports come from the
@@ -76,12 +55,6 @@ void write_udp_checksum(const HeaderTemplate& headers, std::uint8_t* at,
     const std::uint16_t sum = fold_sum(2 * udp_length + headers.pseudo_sum + ports +
                                        partial_sum(Bytes(at + kHeaderBytes, udp_payload_bytes)));
     store(at + kUdpChecksumAt, sum == 0xffff ? sum : static_cast<std::uint16_t>(~sum));
-}
-
-void seed_udp_checksum(const HeaderTemplate& headers, std::uint8_t* at,
-                       std::size_t udp_payload_bytes) {
-    const std::uint64_t udp_length = memory_order(udp_payload_bytes + kUdpBytes);
-    store(at + kUdpChecksumAt, fold_sum(udp_length + headers.pseudo_sum));
 }
 
 }  // namespace mdd::net

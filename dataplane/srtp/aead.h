@@ -43,8 +43,8 @@ class alignas(64) AeadKey {
     void prefetch(std::size_t size_bytes) const;
 
   private:
-    friend bool open(const AeadKey&, const Nonce&, Bytes, Bytes, std::uint8_t*);
-    friend void seal(const AeadKey&, const Nonce&, Bytes, Bytes, std::uint8_t*);
+    friend bool open(const AeadKey&, Nonce, Bytes, Bytes, std::uint8_t*);
+    friend void seal(const AeadKey&, Nonce, Bytes, Bytes, std::uint8_t*);
     static constexpr std::size_t kExpandedBytes =
         1008;  // sizeof(gcm_key_data), checked in aead.cpp
 
@@ -72,13 +72,13 @@ class alignas(64) AeadKey {
 // bytes to `plaintext`, which may not overlap `sealed` unless it is the very same address. False:
 // the tag does not verify, and the output must not be used. Precondition: sealed.size() >= 16.
 // Constant time in the tag comparison.
-bool open(const AeadKey& key, const Nonce& nonce, Bytes aad, Bytes sealed, std::uint8_t* plaintext);
+bool open(const AeadKey& key, Nonce nonce, Bytes aad, Bytes sealed, std::uint8_t* plaintext);
 
 // Seals: writes plaintext.size() bytes of ciphertext and the 16-byte tag to `sealed`; may be in
 // place. The caller owns the rule that (key, nonce) never repeats with other bytes; audit builds
 // record every call in the nonce ledger and abort on a repeat. This is the only encryption of media
 // in the program.
-void seal(const AeadKey& key, const Nonce& nonce, Bytes aad, Bytes plaintext, std::uint8_t* sealed);
+void seal(const AeadKey& key, Nonce nonce, Bytes aad, Bytes plaintext, std::uint8_t* sealed);
 
 enum class AeadStart : std::uint8_t { ok, no_aes };
 

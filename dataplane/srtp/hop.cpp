@@ -46,6 +46,7 @@ std::unique_ptr<const Keyset> make_keyset(Profile profile, const MasterKey& mast
 void HopRx::install(const Keyset* keys) {
     old_ = newest_;
     newest_ = keys;
+    is_double_ = keys->is_double;
     proven_ = old_ == nullptr;
     used_ = asked_ = false;
 }
@@ -61,7 +62,8 @@ Attempts HopRx::rtp_attempts(const StreamRx* stream, std::uint16_t sequence, boo
     }
     const auto index = estimate_index(stream->rtp.highest(), sequence);
     const auto replay = index ? stream->rtp.check(*index, window) : Replay::too_old;
-    const bool is_new = stream->epoch == newest_->epoch;
+    // Nothing is left to be proved then, and the keys' epoch lies on a cache line of its own.
+    const bool is_new = proven_ || stream->epoch == newest_->epoch;
     const bool far_at_roc_0 = index && *index < 0x10000 && !is_near(*index, stream->rtp.highest());
     if (replay == Replay::fresh) {
         add(attempts, newest_, *index, is_new ? of_new_ssrc : fresh_start_if(far_at_roc_0));
@@ -85,7 +87,7 @@ Attempts HopRx::rtcp_attempts(const StreamRx* stream, std::uint32_t index, bool 
     }
     const auto replay = stream->rtcp.check(index, window);
     const bool fresh = replay == Replay::fresh;
-    const bool is_new = stream->epoch == newest_->epoch;
+    const bool is_new = proven_ || stream->epoch == newest_->epoch;
     const bool low = !fresh || !is_near(index, stream->rtcp.highest());
     if (fresh || (!proven_ && !is_new))
         add(attempts, newest_, index, is_new ? of_new_ssrc : fresh_start_if(low));

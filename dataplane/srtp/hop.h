@@ -25,12 +25,6 @@ struct Keyset : InHotMemory {
     const std::uint64_t epoch;  // numbers the key changes of one endpoint, rising
     const AeadKey rtp;
     const AeadKey rtcp;
-
-    // Asks for the memory that an RTP packet of `size_bytes` will read, and does not wait for it.
-    void prefetch_rtp(std::size_t size_bytes) const {
-        __builtin_prefetch(this);
-        rtp.prefetch(size_bytes);
-    }
 };
 
 // Derives and expands. Not for poll cores.
@@ -88,6 +82,8 @@ class HopRx {
     // Something has verified under the newest keys since install(). Precondition: not proven().
     bool used() const { return used_; }
     const Keyset* newest() const { return newest_; }
+    // Of the newest keys. Precondition: keyed().
+    bool is_double() const { return is_double_; }
 
     // Ways in which an RTP packet with `sequence` may verify. `stream` is null for an SSRC not seen
     // before; `others`: SSRCs from before the newest keys may still go on, so that one heard only
@@ -113,6 +109,7 @@ class HopRx {
 
     const Keyset* newest_ = nullptr;
     const Keyset* old_ = nullptr;
+    bool is_double_ = false;
     bool proven_ = true;
     bool used_ = false;
     bool asked_ = false;  // settle_late() has found the newest keys used

@@ -1,8 +1,6 @@
 // Outbound packet index: runs of forwarding and their borders. See outbound.h for the law it keeps.
 #include "dataplane/srtp/outbound.h"
 
-#include <algorithm>
-
 namespace mdd::srtp {
 namespace {
 
@@ -19,7 +17,7 @@ void OutboundIndex::start_run(std::uint64_t source) {
     run_source_ = source;
 }
 
-OutboundIndex::Placed OutboundIndex::place(std::uint64_t source) {
+OutboundIndex::Placed OutboundIndex::place_elsewhere(std::uint64_t source) {
     if (run_source_ == kNone) {
         start_run(source);
     } else if (source < run_source_) {

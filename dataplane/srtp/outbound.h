@@ -3,8 +3,8 @@
 // the highest index sent.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <optional>
 
 #include "dataplane/srtp/verdict.h"
 
@@ -32,7 +32,16 @@ class OutboundIndex {
     // Places the source's packet with authenticated index `source`. Precondition: the caller's
     // replay window has let each `source` through once per run. Commits: call it only for a packet
     // that will be sealed or given up for good.
-    Placed place(std::uint64_t source);
+    Placed place(std::uint64_t source) {
+        const std::uint64_t index = source + offset_;
+        // Mostly a run goes on; run_source_ is above any source where there is none.
+        if (source < run_source_ || index > next_ - 1 + kMaxJump || index >= used_.from ||
+            index >= kLimit)
+            return place_elsewhere(source);
+        if (index >= next_) next_ = index + 1;
+        lowest_ = std::min(lowest_, index);
+        return {Verdict::accepted, index};
+    }
 
     // The next placed packet starts a new run (pause ended, source switched or restarted).
     void end_run() { run_source_ = kNone; }
@@ -57,6 +66,7 @@ class OutboundIndex {
         std::uint64_t from, to;  // `to` is not in it
     };
     void start_run(std::uint64_t source);
+    Placed place_elsewhere(std::uint64_t source);
 
     std::uint64_t next_ = 0;            // one above the highest index sent
     std::uint64_t run_source_ = kNone;  // source index at which the run began; kNone: in no run

@@ -19,6 +19,9 @@ class ColdFeed {
     ColdFeed(const ColdFeed&) = delete;
     ColdFeed& operator=(const ColdFeed&) = delete;
 
+    // Puts one batch into the ring from the calling thread; not after start(). Precondition: the
+    // ring has room.
+    void feed_batch();
     // Feeds the worker from the calling thread until every sender has been heard and its SSRC
     // granted; not after start().
     void open_streams();
@@ -30,7 +33,6 @@ class ColdFeed {
 
   private:
     void run();
-    void feed_batch();
     bool fill_batch();
 
     FanOut& fan_out_;

@@ -31,7 +31,7 @@ void Departures::clear() {
 
 std::uint64_t Departures::of(const FanOutSender& sender) const {
     const bool audio = sender.payload_type == FanOut::kAudioType;
-    return (audio ? audio_ : video_)[fan_out_.conference_of(sender)];
+    return (audio ? audio_ : video_)[sender.conference];
 }
 
 std::uint16_t Departures::see(std::uint16_t, std::uint16_t, rte_mbuf** packets, std::uint16_t count,

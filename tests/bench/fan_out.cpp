@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <random>
 #include <stdexcept>
 
 #include "dataplane/net/header_template.h"
@@ -35,21 +34,7 @@ std::vector<std::uint8_t> key_bytes(unsigned aes_bits, std::size_t number) {
     return bytes;
 }
 
-srtp::SessionKeys session_keys(unsigned aes_bits, std::size_t number) {
-    const auto key = key_bytes(aes_bits, number);
-    const std::vector<std::uint8_t> salt(srtp::kHopSaltBytes, 3);
-    srtp::SessionKeys keys;
-    keys.profile = profile_of(aes_bits);
-    keys.rtp_key = srtp::Secret<32>(key);
-    keys.rtcp_key = srtp::Secret<32>(key);
-    keys.rtp_salt = srtp::Secret<12>(salt);
-    keys.rtcp_salt = srtp::Secret<12>(salt);
-    return keys;
-}
-
-net::SocketAddress address_of(std::uint32_t number) {
-    return {net::to_be(kFirstAddress + number), net::to_be(std::uint16_t{40000})};
-}
+}  // namespace
 
 std::vector<std::size_t> shuffled(std::size_t count, std::mt19937_64& random) {
     std::vector<std::size_t> numbers(count);
@@ -58,7 +43,34 @@ std::vector<std::size_t> shuffled(std::size_t count, std::mt19937_64& random) {
     return numbers;
 }
 
-}  // namespace
+net::SocketAddress FanOut::address_of(std::size_t number) {
+    return {net::to_be(kFirstAddress + static_cast<std::uint32_t>(number)),
+            net::to_be(std::uint16_t{40000})};
+}
+
+std::size_t FanOut::number_at(net::Be32 address) {
+    return net::from_be(address) - kFirstAddress;
+}
+
+ConferenceSlot FanOut::conference_of(std::uint32_t ssrc) {
+    return static_cast<ConferenceSlot>(ssrc - kFirstSsrc);
+}
+
+net::HeaderTemplate FanOut::headers_towards(std::size_t number) const {
+    return net::make_header_template(out_.mac(), out_.mac(), kOurs, address_of(number));
+}
+
+srtp::SessionKeys FanOut::session_keys(std::size_t number) const {
+    const auto key = key_bytes(config_.aes_bits, number);
+    const std::vector<std::uint8_t> salt(srtp::kHopSaltBytes, 3);
+    srtp::SessionKeys keys;
+    keys.profile = profile_of(config_.aes_bits);
+    keys.rtp_key = srtp::Secret<32>(key);
+    keys.rtcp_key = srtp::Secret<32>(key);
+    keys.rtp_salt = srtp::Secret<12>(salt);
+    keys.rtcp_salt = srtp::Secret<12>(salt);
+    return keys;
+}
 
 FanOut::FanOut(const FanOutConfig& config, Port& in, Port& out, rte_mempool* copies,
                const WorkerPlace& place)
@@ -80,8 +92,7 @@ FanOut::FanOut(const FanOutConfig& config, Port& in, Port& out, rte_mempool* cop
     std::mt19937_64 random(config.keys);
     keys_.resize(flows);
     for (const auto number : shuffled(flows, random))
-        keys_[number] =
-            std::make_unique<const srtp::Keyset>(session_keys(config.aes_bits, number), kEpoch);
+        keys_[number] = std::make_unique<const srtp::Keyset>(session_keys(number), kEpoch);
     streams_.resize(config.conferences() * (config.audio ? 2 : 1));
     for (const auto slot : shuffled(config.conferences(), random))
         add_conference(static_cast<ConferenceSlot>(slot));
@@ -103,13 +114,14 @@ void FanOut::add_conference(ConferenceSlot slot) {
 }
 
 void FanOut::add_sender(ConferenceSlot conference, std::uint32_t ssrc, std::uint8_t payload_type) {
-    const auto number = first_number(conference);
+    const auto number = number_of(conference, 0);
     streams_[ssrc - kFirstSsrc] =
         std::make_unique<Stream>(ssrc, config_.receivers + std::size_t{1});
-    const auto keys = session_keys(config_.aes_bits, number);
+    const auto keys = session_keys(number);
     senders_.push_back({.key = std::make_unique<srtp::AeadKey>(
                             keys.rtp_key.first(config_.aes_bits / 8), keys.rtp_salt.bytes()),
                         .header = header_from(address_of(number)),
+                        .conference = conference,
                         .ssrc = ssrc,
                         .payload_type = payload_type,
                         .index = (kFirstIndexStep * (ssrc - kFirstSsrc + 1)) % 0x10000});
@@ -119,12 +131,8 @@ net::HeaderTemplate FanOut::header_from(const net::SocketAddress& address) const
     return net::make_header_template(kSenderMac, out_.mac(), address, kOurs);
 }
 
-ConferenceSlot FanOut::conference_of(const FanOutSender& sender) const {
-    return static_cast<ConferenceSlot>((sender.ssrc - kFirstSsrc) % config_.conferences());
-}
-
 std::pair<ConferenceSlot, MemberSlot> FanOut::place_of(net::Be32 address) const {
-    const auto number = net::from_be(address) - kFirstAddress;
+    const auto number = number_at(address);
     const auto members = config_.receivers + 1;
     return {static_cast<ConferenceSlot>(number / members),
             static_cast<MemberSlot>(number % members)};
@@ -132,7 +140,7 @@ std::pair<ConferenceSlot, MemberSlot> FanOut::place_of(net::Be32 address) const 
 
 void FanOut::add_member(ConferenceSlot conference, MemberSlot slot) {
     const bool sends = slot == 0;
-    const auto number = first_number(conference) + slot;
+    const auto number = number_of(conference, slot);
     auto member = std::make_unique<Member>();
     member->conference = conference;
     member->slot = slot;
@@ -140,18 +148,13 @@ void FanOut::add_member(ConferenceSlot conference, MemberSlot slot) {
     member->remote = address_of(number);
     member->local = kOurs;
     if (sends) member->endpoint = std::make_unique<Endpoint>();
-    const auto remote = member->remote;
     post(AddMember{std::move(member),
-                   {.header = net::make_header_template(out_.mac(), out_.mac(), kOurs, remote),
+                   {.header = headers_towards(number),
                     .port = static_cast<PortIndex>(sends ? 0 : 1),
                     .state = Recipient::State::resolved}});
     const auto* keys = keys_[number].get();
     if (!sends) return post(SetTransmitKeys{conference, slot, keys, 1});
     post(InstallReceiveKeys{conference, slot, keys});
-}
-
-std::uint32_t FanOut::first_number(ConferenceSlot conference) const {
-    return static_cast<std::uint32_t>(conference * (config_.receivers + 1));
 }
 
 void FanOut::post(decltype(Command::body) body) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <random>
 #include <vector>
 
 #include "dataplane/srtp/aead.h"
@@ -27,10 +28,14 @@ struct FanOutConfig {
 struct FanOutSender {
     std::unique_ptr<srtp::AeadKey> key;
     net::HeaderTemplate header;  // towards the worker
+    ConferenceSlot conference = 0;
     std::uint32_t ssrc = 0;
     std::uint8_t payload_type = 0;
     std::uint64_t index = 0;  // of its next packet
 };
+
+// The numbers below `count` in an order that says nothing.
+std::vector<std::size_t> shuffled(std::size_t count, std::mt19937_64& random);
 
 // Which worker it is, and its ways to the others.
 struct WorkerPlace {
@@ -54,9 +59,21 @@ class FanOut {
     const FanOutConfig& config() const { return config_; }
     // In shuffled order; the generator's from now on.
     std::vector<FanOutSender>& senders() { return senders_; }
+
+    // Members have numbers, conference by conference; in each the sender is the first.
+    std::size_t number_of(ConferenceSlot conference, std::size_t member) const {
+        return conference * (config_.receivers + std::size_t{1}) + member;
+    }
+    static net::SocketAddress address_of(std::size_t number);
+    static std::size_t number_at(net::Be32 address);
+    static ConferenceSlot conference_of(std::uint32_t ssrc);
+    // From us to it.
+    net::HeaderTemplate headers_towards(std::size_t number) const;
+    // What it and we seal with.
+    srtp::SessionKeys session_keys(std::size_t number) const;
+
     // Grants every SSRC that the worker has asked about; returns how many.
     unsigned grant();
-    ConferenceSlot conference_of(const FanOutSender& sender) const;
     // Of packets from this address to the worker.
     net::HeaderTemplate header_from(const net::SocketAddress& address) const;
     // Of the member that an address belongs to, network byte order: its conference, and its slot
@@ -70,8 +87,6 @@ class FanOut {
     void add_conference(ConferenceSlot slot);
     void add_sender(ConferenceSlot conference, std::uint32_t ssrc, std::uint8_t payload_type);
     void add_member(ConferenceSlot conference, MemberSlot slot);
-    // Of the conference's sender: members are numbered through all conferences.
-    std::uint32_t first_number(ConferenceSlot conference) const;
     void post(decltype(Command::body) body);
 
     const FanOutConfig config_;

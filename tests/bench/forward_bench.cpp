@@ -1,6 +1,7 @@
 // What the worker's loop costs per packet sent, as a ratio to AES-GCM alone in the same run:
 // packets that another core has just written, thousands of recipient keys in shuffled memory, 512
-// buffers in flight. Built with the stage clock it tells where the cycles go.
+// buffers in flight. Beside it the bare loop, and which share of its speed the worker's has. Built
+// with the stage clock it tells where the cycles go.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -15,9 +16,10 @@ namespace {
 struct Options {
     std::vector<std::size_t> sizes{100, 500, 1200};
     std::vector<unsigned> receivers{1, 2, 5, 10, 50, 200}, groups{1, 8}, aes{128, 256};
-    unsigned keys = 10000, runs = 5, packets = 200000;
+    unsigned keys = 10000;
+    ForwardRuns runs;
     std::string json_file, commit = "unknown";
-    bool quick = false, software_checksums = false;
+    bool quick = false, no_bare = false, software_checksums = false;
 };
 
 Options parse(int argc, char** argv) {
@@ -38,8 +40,9 @@ Options parse(int argc, char** argv) {
         ->delimiter(',')
         ->check(CLI::IsMember({128, 256}));
     app.add_option("--keys", options.keys, "recipient keys")->check(CLI::Range(1, 60000));
-    app.add_option("--runs", options.runs, "runs of which the median is taken")
+    app.add_option("--runs", options.runs.runs, "runs of which the median is taken")
         ->check(CLI::Range(1, 1000));
+    app.add_flag("--no-bare", options.no_bare, "without the bare loop beside the worker's");
     app.add_flag("--software-checksums", options.software_checksums,
                  "as on a port without checksum offload");
     app.add_flag("--quick", options.quick, "few rows and packets; the figures wobble more");
@@ -52,8 +55,9 @@ Options parse(int argc, char** argv) {
         options.sizes = {100, 1200};
         options.receivers = {1, 10, 200};
         options.aes = {128};
-        options.packets = 40000;
+        options.runs.packets = 40000;
     }
+    options.runs.bare = !options.no_bare;
     return options;
 }
 
@@ -64,6 +68,9 @@ void print(const ForwardResult& result) {
         "out  memory {:.0f} cycles/line",
         row.size_bytes, row.receivers, row.group, row.aes_bits, row.cycles_per_packet,
         *row.limit_cycles_per_packet, *row.ratio_to_limit, row.mpps_out, result.line_cycles);
+    if (const auto& bare = result.bare)
+        std::cout << fmt::format("  bare {:.1f} cycles, ratio {:.2f}, share {:.2f}",
+                                 bare->cycles_per_packet, bare->ratio_to_limit, bare->share);
     static constexpr std::array kNames{"receive", "classify", "gather", "open", "copy", "send"};
     for (std::size_t stage = 0; stage < result.stages.size(); ++stage)
         std::cout << fmt::format("  {} {:.0f}", kNames[stage], result.stages[stage]);
@@ -85,11 +92,15 @@ int run(const Options& options) {
         for (const auto size : options.sizes)
             for (const auto receivers : options.receivers)
                 for (const auto group : options.groups) {
-                    const auto result =
-                        measure_forward(lab, {size, receivers, group, options.keys, aes},
-                                        options.runs, options.packets);
+                    const auto result = measure_forward(
+                        lab, {size, receivers, group, options.keys, aes}, options.runs);
                     print(result);
                     rows.push_back(to_json(result.row, options.commit));
+                    if (const auto& bare = result.bare) {
+                        rows.back()["bare_cycles_per_packet"] = bare->cycles_per_packet;
+                        rows.back()["bare_ratio_to_limit"] = bare->ratio_to_limit;
+                        rows.back()["share_of_bare"] = bare->share;
+                    }
                     rows.back()["memory_cycles_per_line"] = result.line_cycles;
                     rows.back()["hugepages"] = lab.in_hugepages();
                     rows.back()["software_checksums"] = options.software_checksums;

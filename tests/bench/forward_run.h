@@ -1,7 +1,9 @@
 // One measurement of the forwarding loop: the real Worker between a ring that another core fills
-// and a port that sends into nothing.
+// and a port that sends into nothing; and beside it, in the same run, the bare loop, which says how
+// much of the distance to the limit is the machine's.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "dataplane/stage_clock.h"
@@ -23,7 +25,7 @@ class ForwardLab {
 
     bool in_hugepages() const { return hugepages_; }
     test::RingPort& in() { return in_; }
-    Port& out() { return sink_.port(); }
+    NullSink& out() { return sink_; }
     rte_mempool* copies() { return copies_.get(); }
 
   private:
@@ -33,16 +35,30 @@ class ForwardLab {
     NullSink sink_;
 };
 
+// The bare loop beside the worker's; medians of their own.
+struct BareResult {
+    double cycles_per_packet;
+    double ratio_to_limit;
+    double share;  // its cycles to the worker's: what the worker has reached of what it could
+};
+
 struct ForwardResult {
     Row row;
+    std::optional<BareResult> bare;
     double line_cycles;  // measure_memory() beside the runs
     // Cycles per packet sent of each stage; empty unless the build measures stages.
     std::vector<double> stages;
 };
 
-// Medians of `runs`, each of at least `packets` sent, with the limit measured beside each. Throws
-// when the loop drops anything.
-ForwardResult measure_forward(ForwardLab& lab, const FanOutConfig& setting, unsigned runs,
-                              unsigned packets);
+struct ForwardRuns {
+    unsigned runs = 5;          // of which medians are taken
+    unsigned packets = 200000;  // that each of them sends, at least
+    bool bare = true;           // with the bare loop in each of them
+};
+
+// Each run measures worker, bare loop and limit in turn. Throws when a loop drops anything, or when
+// a receiver could not open what it sends (a burst of each is looked at before).
+ForwardResult measure_forward(ForwardLab& lab, const FanOutConfig& setting,
+                              const ForwardRuns& runs);
 
 }  // namespace mdd::bench

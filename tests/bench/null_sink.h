@@ -21,6 +21,10 @@ class alignas(64) NullSink {
     NullSink& operator=(const NullSink&) = delete;
 
     Port& port() { return port_; }
+    // What was sent `ago` packets before the last one. Precondition: ago < kInFlight.
+    const rte_mbuf* sent(unsigned ago) const {
+        return in_flight_[(oldest_ + 2 * kInFlight - 1 - ago) % kInFlight];
+    }
 
   private:
     // rte_eth_add_tx_callback(): exchanges what is sent for what has been in flight longest.

@@ -34,8 +34,8 @@ void OpenFeed::plan(const Load& load) {
     turns_.clear();
     const auto& senders = fan_out_.senders();
     for (std::size_t i = 0; i < senders.size(); ++i) {
-        const bool greedy = senders[i].payload_type == FanOut::kVideoType &&
-                            fan_out_.conference_of(senders[i]) == kGreedy;
+        const bool greedy =
+            senders[i].payload_type == FanOut::kVideoType && senders[i].conference == kGreedy;
         turns_.insert(turns_.end(), greedy ? load.greedy_times : 1, i);
     }
     std::mt19937_64 random(turns_.size());

@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "tests/bench/overload_run.h"
+#include "tools/mdd-load/cpu_name.h"
 
 namespace mdd::bench {
 namespace {
@@ -90,7 +91,7 @@ nlohmann::json to_json(const FanOutConfig& setting, const Scene& scene, const Ou
                        double ndr, const std::string& commit) {
     return {{"bench", "overload"},
             {"commit", commit},
-            {"cpu", cpu_name()},
+            {"cpu", load::cpu_name()},
             {"size_bytes", setting.size_bytes},
             {"receivers", setting.receivers},
             {"scene", scene.name},
@@ -128,7 +129,7 @@ void measure(ForwardLab& lab, const FanOutConfig& setting, const Options& option
         forward, stranger, 100 * stranger / forward, forged, 100 * forged / forward);
     rows.push_back({{"bench", "overload_cost"},
                     {"commit", options.commit},
-                    {"cpu", cpu_name()},
+                    {"cpu", load::cpu_name()},
                     {"size_bytes", setting.size_bytes},
                     {"receivers", setting.receivers},
                     {"forward_cycles", forward},

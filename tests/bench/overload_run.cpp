@@ -37,10 +37,10 @@ double jain(const std::vector<Passed>& conferences) {
 }  // namespace
 
 OverloadRun::OverloadRun(ForwardLab& lab, const FanOutConfig& setting)
-    : fan_out_(setting, lab.in().port(), lab.out(), lab.copies()),
+    : fan_out_(setting, lab.in().port(), lab.out().port(), lab.copies()),
       in_(lab.in()),
       feed_(fan_out_, lab.in()),
-      departures_(fan_out_, lab.out()) {
+      departures_(fan_out_, lab.out().port()) {
     ColdFeed(fan_out_, lab.in()).open_streams();
 }
 
@@ -76,7 +76,7 @@ Outcome OverloadRun::judge(bool has_greedy, double seconds) {
     for (std::size_t i = 0; i < senders.size(); ++i) {
         const Passed passed{static_cast<double>(feed_.due()[i]),
                             static_cast<double>(departures_.of(senders[i]))};
-        const auto conference = fan_out_.conference_of(senders[i]);
+        const auto conference = senders[i].conference;
         all.add(passed);
         if (has_greedy && conference == OpenFeed::kGreedy) {
             greedy.add(passed);
