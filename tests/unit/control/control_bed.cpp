@@ -67,7 +67,8 @@ ControlBed::ControlBed() {
     test_eal();
     static unsigned number = 0;
     pool = make_packet_pool("control-test-" + std::to_string(number++), 255, SOCKET_ID_ANY);
-    settings.conferences = {{conference_id(0xc0), {0}, {}}, {conference_id(0xd0), {0}, {}}};
+    settings.conferences = {{.id = conference_id(0xc0), .kmfs = {0}, .audio = {}, .endpoints = {}},
+                            {.id = conference_id(0xd0), .kmfs = {0}, .audio = {}, .endpoints = {}}};
     for (const auto* name : {"alice", "bob", "carol"})
         settings.conferences[0].endpoints.push_back({name, address_of(name)});
     settings.conferences[1].endpoints.push_back({"dave", address_of("dave")});
