@@ -29,7 +29,10 @@ bool wants_hugepages(const EalConfig& config) {
 template <typename Number>
 std::string joined(const std::vector<Number>& numbers) {
     std::string text;
-    for (const auto number : numbers) text += (text.empty() ? "" : ",") + std::to_string(number);
+    for (const auto number : numbers) {
+        if (!text.empty()) text += ',';
+        text += std::to_string(number);
+    }
     return text;
 }
 
