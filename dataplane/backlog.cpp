@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "dataplane/srtp/prefetch.h"
+
 namespace mdd {
 
 MediaClass class_of(const MediaPacket& packet, bool is_rtcp, const Conference& conference) {
@@ -115,7 +117,7 @@ void Backlog::take_turn(Queue& queue, unsigned most, MediaLanes& lanes) {
         auto& lane = static_cast<MediaClass>(kind) == MediaClass::rtcp ? lanes.rtcp : lanes.rtp;
         for (; most > 0 && fifo.count > 0; --most) {
             const auto packet = take_first(queue, fifo);
-            __builtin_prefetch(packet.sender);
+            srtp::prefetch(packet.sender);
             lane.add(packet);
         }
     }

@@ -49,7 +49,7 @@ void CommandRunner::operator()(RetireReceiveKeys& command) {
     if (!command.all) return endpoint.hop.retire_old();
     receiver_.drop_pending(*member, srtp::Verdict::not_keyed);
     endpoint.hop.clear();
-    endpoint.refused_count = 0;
+    endpoint.ungranted->refused_count = 0;
     endpoint.unreported = {};
     endpoint.streams.clear();
 }

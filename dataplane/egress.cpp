@@ -25,7 +25,14 @@ bool Egress::refill() {
         fresh_count_ = wanted;
     else if (rte_mempool_get(pool_, objects) == 0)
         fresh_count_ = 1;
+    for (unsigned i = 1; i <= kBuffersAhead && i <= fresh_count_; ++i)
+        prefetch_room(fresh_[fresh_count_ - i]);
     return fresh_count_ != 0;
+}
+
+void Egress::give_back(rte_mbuf* packet) {
+    rte_mempool_put(pool_, packet);
+    counters_.drop(Verdict::too_long);
 }
 
 void Egress::expect_no_more() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dataplane/counters.h"
+#include "dataplane/srtp/prefetch.h"
 #include "dataplane/table.h"
 #include "dataplane/worker.h"
 
@@ -63,11 +64,21 @@ class Egress {
         std::array<rte_mbuf*, 64> packets;
         std::array<Counter*, 64> kinds;
     };
-    // Of a fresh buffer's room; the processor's own prefetcher sees the rest coming.
+    // Which fresh buffer is asked for, and how much of its room; the processor's own prefetcher
+    // sees the rest coming.
+    static constexpr unsigned kBuffersAhead = 2;
     static constexpr std::size_t kRoomLines = 3;
+    // Asks for a buffer's descriptor and the beginning of its room, about to be written.
+    static void prefetch_room(const rte_mbuf* packet) {
+        srtp::prefetch(packet);
+        srtp::prefetch_lines(reinterpret_cast<const char*>(packet + 1) + RTE_PKTMBUF_HEADROOM,
+                             kRoomLines);
+    }
     rte_mbuf* fresh();
     // False: there is none.
     bool refill();
+    // A buffer that is too short for what was to go into it; counts.
+    void give_back(rte_mbuf* packet);
     void write_headers(rte_mbuf* packet, const Recipient& to, std::size_t payload_bytes) const;
     void queue(rte_mbuf* packet, PortIndex port, Counter* kind);
     void flush(PortIndex port);
@@ -85,23 +96,17 @@ class Egress {
 
 // An empty buffer as the pool keeps it (one segment, nobody else's), with the fields set that a
 // transmit queue looks at.
-inline rte_mbuf* Egress::fresh() {
+[[gnu::always_inline]] inline rte_mbuf* Egress::fresh() {
     if (fresh_count_ == 0 && !refill()) return nullptr;
     if (expected_ > 0) --expected_;
     auto* packet = fresh_[--fresh_count_];
-    // The one after the next: its descriptor and the beginning of its room, about to be written.
-    if (fresh_count_ > 1) {
-        auto* next = reinterpret_cast<char*>(fresh_[fresh_count_ - 2]);
-        __builtin_prefetch(next, 1);
-        for (std::size_t line = 0; line < kRoomLines; ++line)
-            __builtin_prefetch(next + sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + line * 64, 1);
-    }
+    if (fresh_count_ >= kBuffersAhead) prefetch_room(fresh_[fresh_count_ - kBuffersAhead]);
     packet->data_off = RTE_PKTMBUF_HEADROOM;
     packet->ol_flags = 0;
     return packet;
 }
 
-inline Egress::Draft Egress::start(std::size_t payload_bytes) {
+[[gnu::always_inline]] inline Egress::Draft Egress::start(std::size_t payload_bytes) {
     const std::size_t frame_bytes = net::kHeaderBytes + payload_bytes;
     auto* packet = fresh();
     if (packet == nullptr) {
@@ -109,8 +114,7 @@ inline Egress::Draft Egress::start(std::size_t payload_bytes) {
         return {};
     }
     if (frame_bytes + RTE_PKTMBUF_HEADROOM > packet->buf_len) {
-        rte_mempool_put(pool_, packet);
-        counters_.drop(srtp::Verdict::too_long);
+        give_back(packet);
         return {};
     }
     packet->data_len = static_cast<std::uint16_t>(frame_bytes);
@@ -118,7 +122,8 @@ inline Egress::Draft Egress::start(std::size_t payload_bytes) {
     return {packet, rte_pktmbuf_mtod_offset(packet, std::uint8_t*, net::kHeaderBytes)};
 }
 
-inline void Egress::finish(const Draft& draft, const Recipient& to, Counter* sent_kind) {
+[[gnu::always_inline]] inline void Egress::finish(const Draft& draft, const Recipient& to,
+                                                  Counter* sent_kind) {
     write_headers(draft.packet, to, rte_pktmbuf_data_len(draft.packet) - net::kHeaderBytes);
     queue(draft.packet, to.port, sent_kind);
 }

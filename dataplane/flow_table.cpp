@@ -2,27 +2,10 @@
 // look-up passes graves.
 #include "dataplane/flow_table.h"
 
-#include <bit>
-
 namespace mdd {
-namespace {
-
-std::uint64_t pack(const net::SocketAddress& address) {
-    return std::uint64_t{static_cast<std::uint32_t>(address.ip)} << 16 |
-           static_cast<std::uint16_t>(address.port);
-}
-
-}  // namespace
 
 FlowTable::FlowTable(std::size_t flows)
     : mask_(std::bit_ceil(2 * flows + 2) - 1), entries_(mask_ + 1) {}
-
-std::size_t FlowTable::start_of(const Flow& flow) const {
-    std::uint64_t x = pack(flow.remote) ^ std::rotl(pack(flow.local), 23);
-    x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9ULL;
-    x = (x ^ (x >> 32)) * 0x94d049bb133111ebULL;
-    return (x ^ (x >> 31)) & mask_;
-}
 
 void FlowTable::put(const Flow& flow, Member* member) {
     auto place = start_of(flow);

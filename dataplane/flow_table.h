@@ -2,12 +2,14 @@
 // a burst of packets can wait for memory together. One thread; changed between bursts only.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "dataplane/net/address.h"
 #include "dataplane/srtp/hot_memory.h"
+#include "dataplane/srtp/prefetch.h"
 
 namespace mdd {
 
@@ -28,7 +30,7 @@ class FlowTable {
     // Step one: where the look-up will begin. Asks for the memory there and does not wait for it.
     std::size_t prefetch(const Flow& flow) const {
         const auto place = start_of(flow);
-        __builtin_prefetch(&entries_[place]);
+        srtp::prefetch(&entries_[place]);
         return place;
     }
     // Step two, with the answer of step one. Null when nobody has this address.
@@ -50,7 +52,16 @@ class FlowTable {
         Flow flow;
         Member* member = nullptr;  // null: free
     };
-    std::size_t start_of(const Flow& flow) const;
+    std::size_t start_of(const Flow& flow) const {
+        std::uint64_t x = pack(flow.remote) ^ std::rotl(pack(flow.local), 23);
+        x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9ULL;
+        x = (x ^ (x >> 32)) * 0x94d049bb133111ebULL;
+        return (x ^ (x >> 31)) & mask_;
+    }
+    static std::uint64_t pack(const net::SocketAddress& address) {
+        return std::uint64_t{static_cast<std::uint32_t>(address.ip)} << 16 |
+               static_cast<std::uint16_t>(address.port);
+    }
 
     std::size_t mask_;
     std::vector<Entry, srtp::HotAllocator<Entry>> entries_;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "dataplane/srtp/aead.h"
+#include "dataplane/srtp/prefetch.h"
 #include "dataplane/srtp/rtp.h"
 
 namespace mdd {
@@ -77,52 +78,23 @@ constexpr std::size_t kKeysAhead = 2, kRecipientsAhead = 4;
 void Forwarder::prefetch_recipients(const Member& sender) {
     const auto recipients = sender.recipients;
     for (std::size_t i = 0; i < kRecipientsAhead && i < recipients.size(); ++i)
-        if (i != sender.slot) __builtin_prefetch(&recipients[i]);
+        if (i != sender.slot) srtp::prefetch(&recipients[i]);
 }
 
-void Forwarder::prefetch_first_copy(const Member& sender, const Stream& stream,
-                                    std::size_t packet_bytes) {
+void Forwarder::prefetch_first_copies(const Member& sender, const Stream& stream,
+                                      std::size_t packet_bytes) {
     const auto recipients = sender.recipients;
-    for (std::size_t slot = 0; slot < recipients.size(); ++slot) {
+    std::size_t asked = 0;
+    for (std::size_t slot = 0; slot < recipients.size() && asked < kKeysAhead; ++slot) {
         if (slot == sender.slot || recipients[slot].tx == nullptr) continue;
-        __builtin_prefetch(&stream.legs[slot], 1);
-        return recipients[slot].tx->rtp.prefetch(packet_bytes);
+        srtp::prefetch(&stream.legs[slot]);
+        recipients[slot].tx->rtp.prefetch(packet_bytes);
+        ++asked;
     }
 }
 
-unsigned Forwarder::rtp(std::span<OpenedRtp> group, std::span<const Recipient> recipients) {
-    // A sender gets no copy of its own; what is known of it as a receiver is not even looked at
-    // where all packets are its.
-    const std::size_t sender = group.front().sender;
-    const bool one_sender = std::all_of(group.begin(), group.end(), [&](const OpenedRtp& opened) {
-        return opened.sender == sender;
-    });
-    egress_.expect(static_cast<unsigned>(group.size() * (recipients.size() - 1)));
-    unsigned planned = 0;
-    for (std::size_t slot = 0; slot < recipients.size(); ++slot) {
-        const auto& to = recipients[slot];
-        const auto ahead = slot + kKeysAhead;
-        if (ahead < recipients.size() && !(one_sender && ahead == sender))
-            if (const auto* keys = recipients[ahead].tx)
-                keys->rtp.prefetch(group.front().body_bytes);
-        if (one_sender && slot == sender) continue;
-        if (to.state == Recipient::State::absent) continue;
-        for (auto& opened : group) {
-            if (opened.sender == slot) continue;
-            ++planned;
-            auto verdict = Verdict::leg_not_keyed;
-            if (to.tx != nullptr)
-                verdict = rtp_leg(
-                    opened, leg_towards(to, static_cast<MemberSlot>(slot), *opened.stream), to);
-            if (verdict != kDone) counters_.drop(verdict);
-        }
-    }
-    egress_.expect_no_more();
-    counters_.planned.add(planned);
-    return planned / static_cast<unsigned>(group.size());
-}
-
-Verdict Forwarder::rtp_leg(OpenedRtp& opened, Leg& leg, const Recipient& to) {
+[[gnu::always_inline]] inline Verdict Forwarder::rtp_leg(OpenedRtp& opened, Leg& leg,
+                                                         const Recipient& to) {
     if (leg.paused != 0) return Verdict::leg_paused;
     const std::size_t header_bytes = opened.header.size(), tail_bytes = opened.tail.size();
     const std::size_t most =
@@ -157,6 +129,36 @@ Verdict Forwarder::rtp_leg(OpenedRtp& opened, Leg& leg, const Recipient& to) {
         std::memcpy(tail, opened.tail.data(), tail_bytes);
     egress_.finish(draft, to, &counters_.rtp_sent);
     return kDone;
+}
+
+unsigned Forwarder::rtp(std::span<OpenedRtp> group, std::span<const Recipient> recipients) {
+    // A sender gets no copy of its own; what is known of it as a receiver is not even looked at
+    // where all packets are its.
+    const std::size_t sender = group.front().sender;
+    const bool one_sender = std::all_of(group.begin(), group.end(), [&](const OpenedRtp& opened) {
+        return opened.sender == sender;
+    });
+    unsigned planned = 0;
+    for (std::size_t slot = 0; slot < recipients.size(); ++slot) {
+        const auto& to = recipients[slot];
+        const auto ahead = slot + kKeysAhead;
+        if (ahead < recipients.size() && !(one_sender && ahead == sender))
+            if (const auto* keys = recipients[ahead].tx)
+                keys->rtp.prefetch(group.front().body_bytes);
+        if (one_sender && slot == sender) continue;
+        if (to.state == Recipient::State::absent) continue;
+        for (auto& opened : group) {
+            if (opened.sender == slot) continue;
+            ++planned;
+            auto verdict = Verdict::leg_not_keyed;
+            if (to.tx != nullptr)
+                verdict = rtp_leg(
+                    opened, leg_towards(to, static_cast<MemberSlot>(slot), *opened.stream), to);
+            if (verdict != kDone) counters_.drop(verdict);
+        }
+    }
+    counters_.planned.add(planned);
+    return planned / static_cast<unsigned>(group.size());
 }
 
 unsigned Forwarder::rtcp(Bytes compound, const Member& sender, Stream& stream,
@@ -196,7 +198,7 @@ Verdict Forwarder::rtcp_leg(Bytes compound, std::uint32_t ssrc, Leg& leg, const 
     std::memcpy(aad.data(), compound.data(), srtp::kSrtcpClearBytes);
     srtp::store_be32(aad.data() + srtp::kSrtcpClearBytes, 0x80000000u | index);
     std::memcpy(draft.payload, compound.data(), srtp::kSrtcpClearBytes);
-    srtp::seal(to.tx->rtcp, to.tx->rtcp.rtcp_nonce(ssrc, index), aad,
+    srtp::seal(to.tx->rtcp(), to.tx->rtcp().rtcp_nonce(ssrc, index), aad,
                compound.subspan(srtp::kSrtcpClearBytes), draft.payload + srtp::kSrtcpClearBytes);
     std::memcpy(draft.payload + bytes - srtp::kSrtcpIndexBytes, aad.data() + srtp::kSrtcpClearBytes,
                 srtp::kSrtcpIndexBytes);

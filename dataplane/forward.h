@@ -37,11 +37,15 @@ class Forwarder {
     // for. Precondition: the packets' senders are members; their streams are granted to them, and
     // this worker owns them.
     unsigned rtp(std::span<OpenedRtp> group, std::span<const Recipient> recipients);
+    // How many copies the next calls of rtp() will ask for at most; 0 when that is over.
+    void expect(unsigned copies) {
+        copies == 0 ? egress_.expect_no_more() : egress_.expect(copies);
+    }
     // Asks for the memory that rtp() will begin with for a packet of `sender`, and does not wait
-    // for it: who receives; then, when that is there, the first receiver's key and leg.
+    // for it: who receives; then, when that is there, the first receivers' keys and legs.
     static void prefetch_recipients(const Member& sender);
-    static void prefetch_first_copy(const Member& sender, const Stream& stream,
-                                    std::size_t packet_bytes);
+    static void prefetch_first_copies(const Member& sender, const Stream& stream,
+                                      std::size_t packet_bytes);
 
     // Seals `compound` (plain RTCP) and sends it: to every other keyed member, or to `target` only.
     unsigned rtcp(srtp::Bytes compound, const Member& sender, Stream& stream,

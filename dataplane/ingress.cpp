@@ -8,11 +8,14 @@
 #include "dataplane/packet_pool.h"
 #include "dataplane/port.h"
 #include "dataplane/srtp/demux.h"
+#include "dataplane/srtp/prefetch.h"
 
 namespace mdd {
 
 using srtp::Bytes;
 using srtp::DatagramKind;
+using srtp::prefetch;
+using srtp::prefetch_lines;
 using srtp::Verdict;
 
 namespace {
@@ -26,11 +29,10 @@ bool has_checked_ip(const rte_mbuf* packet) {
 }
 
 void prefetch_frame(const rte_mbuf* packet) {
-    __builtin_prefetch(packet);
+    prefetch(packet);
     // Where the frame begins unless the driver has moved it, without a look at the buffer.
     const auto* room = reinterpret_cast<const char*>(packet + 1) + RTE_PKTMBUF_HEADROOM;
-    __builtin_prefetch(room);
-    __builtin_prefetch(room + 64);
+    prefetch_lines(room, 2);
 }
 
 }  // namespace
@@ -54,45 +56,31 @@ bool Ingress::is_media_port(net::Be16 port) const {
            config_.udp_ports.end();
 }
 
-// Each pass asks for the memory that the next one reads, so that the packets of a burst wait for it
-// together: buffers and frames, flow table, members, endpoints.
-void Ingress::sort(PortIndex port, rte_mbuf** packets, unsigned count, MediaLanes& lanes) {
-    counters_.received.add(count);
-    for (unsigned i = 0; i < count; ++i) prefetch_frame(packets[i]);
-    arrived_ = 0;
-    for (unsigned i = 0; i < count; ++i) frame(port, packets[i]);
-    look_up();
-    place(lanes);
-}
-
-void Ingress::look_up() {
-    for (unsigned i = 0; i < arrived_; ++i) {
-        auto& arrival = arrivals_[i];
-        arrival.sender =
-            table_.flows().find({arrival.frame.source, arrival.frame.destination}, arrival.place);
-        __builtin_prefetch(arrival.sender);
+[[gnu::always_inline]] inline void Ingress::udp(PortIndex port, Arrival& arrival) {
+    auto* packet = arrival.packet;
+    const auto& parsed = arrival.frame;
+    if (parsed.destination.ip != config_.ports[port].address ||
+        !is_media_port(parsed.destination.port))
+        return drop(packet, Verdict::not_for_us);
+    if (parsed.payload_bytes > kMaxDatagramBytes) return drop(packet, Verdict::bad_udp);
+    const auto kind = srtp::classify_datagram(net::payload_of(frame_bytes(packet), parsed));
+    switch (kind) {
+        case DatagramKind::dtls:
+            return dtls(port, packet, parsed);
+        case DatagramKind::stun:
+            return drop(packet, Verdict::stun_unknown_ufrag);
+        case DatagramKind::unknown:
+            return drop(packet, Verdict::demux_unknown);
+        case DatagramKind::rtp:
+        case DatagramKind::rtcp:
+            break;
     }
-    for (unsigned i = 0; i < arrived_; ++i)
-        if (const auto* sender = arrivals_[i].sender) __builtin_prefetch(sender->endpoint.get());
+    arrival.is_rtcp = kind == DatagramKind::rtcp;
+    arrival.place = table_.flows().prefetch({parsed.source, parsed.destination});
+    ++arrived_;
 }
 
-void Ingress::place(MediaLanes& lanes) {
-    for (unsigned i = 0; i < arrived_; ++i) {
-        const auto& [packet, frame, is_rtcp, place, sender] = arrivals_[i];
-        if (sender == nullptr) {
-            drop(packet, Verdict::unknown_source);
-        } else if (sender->owner != config_.index) {
-            hand_off(arrivals_[i]);
-        } else {
-            auto* data = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, frame.payload_offset);
-            (is_rtcp ? lanes.rtcp : lanes.rtp).add({packet, data, frame.payload_bytes, sender});
-        }
-    }
-    counters_.handed_over.add(
-        hand_off_.flush([this](rte_mbuf* packet) { drop(packet, Verdict::handoff_full); }));
-}
-
-void Ingress::frame(PortIndex port, rte_mbuf* packet) {
+[[gnu::always_inline]] inline void Ingress::frame(PortIndex port, rte_mbuf* packet) {
     // A frame in several segments is longer than any datagram we take.
     if (packet->nb_segs != 1) return drop(packet, Verdict::bad_l2);
     poison_tailroom(packet);
@@ -113,6 +101,44 @@ void Ingress::frame(PortIndex port, rte_mbuf* packet) {
             arrival.packet = packet;
             return udp(port, arrival);
     }
+}
+
+// Each pass asks for the memory that the next one reads, so that the packets of a burst wait for it
+// together: buffers and frames, flow table, members, endpoints.
+void Ingress::sort(PortIndex port, rte_mbuf** packets, unsigned count, MediaLanes& lanes) {
+    counters_.received.add(count);
+    for (unsigned i = 0; i < count; ++i) prefetch_frame(packets[i]);
+    arrived_ = 0;
+    for (unsigned i = 0; i < count; ++i) frame(port, packets[i]);
+    look_up();
+    place(lanes);
+}
+
+void Ingress::look_up() {
+    for (unsigned i = 0; i < arrived_; ++i) {
+        auto& arrival = arrivals_[i];
+        arrival.sender =
+            table_.flows().find({arrival.frame.source, arrival.frame.destination}, arrival.place);
+        prefetch(arrival.sender);
+    }
+    for (unsigned i = 0; i < arrived_; ++i)
+        if (const auto* sender = arrivals_[i].sender) prefetch(sender->endpoint.get());
+}
+
+void Ingress::place(MediaLanes& lanes) {
+    for (unsigned i = 0; i < arrived_; ++i) {
+        const auto& [packet, frame, is_rtcp, place, sender] = arrivals_[i];
+        if (sender == nullptr) {
+            drop(packet, Verdict::unknown_source);
+        } else if (sender->owner != config_.index) {
+            hand_off(arrivals_[i]);
+        } else {
+            auto* data = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, frame.payload_offset);
+            (is_rtcp ? lanes.rtcp : lanes.rtp).add({packet, data, frame.payload_bytes, sender});
+        }
+    }
+    counters_.handed_over.add(
+        hand_off_.flush([this](rte_mbuf* packet) { drop(packet, Verdict::handoff_full); }));
 }
 
 void Ingress::arp(PortIndex port, rte_mbuf* packet, Bytes payload) {
@@ -154,30 +180,6 @@ void Ingress::icmp(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
     egress_.send_frame(packet, port);
 }
 
-void Ingress::udp(PortIndex port, Arrival& arrival) {
-    auto* packet = arrival.packet;
-    const auto& parsed = arrival.frame;
-    if (parsed.destination.ip != config_.ports[port].address ||
-        !is_media_port(parsed.destination.port))
-        return drop(packet, Verdict::not_for_us);
-    if (parsed.payload_bytes > kMaxDatagramBytes) return drop(packet, Verdict::bad_udp);
-    const auto kind = srtp::classify_datagram(net::payload_of(frame_bytes(packet), parsed));
-    switch (kind) {
-        case DatagramKind::dtls:
-            return dtls(port, packet, parsed);
-        case DatagramKind::stun:
-            return drop(packet, Verdict::stun_unknown_ufrag);
-        case DatagramKind::unknown:
-            return drop(packet, Verdict::demux_unknown);
-        case DatagramKind::rtp:
-        case DatagramKind::rtcp:
-            break;
-    }
-    arrival.is_rtcp = kind == DatagramKind::rtcp;
-    arrival.place = table_.flows().prefetch({parsed.source, parsed.destination});
-    ++arrived_;
-}
-
 void Ingress::dtls(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
     const Notice notice{.kind = Notice::Kind::dtls,
                         .worker = config_.index,
@@ -206,10 +208,10 @@ void Ingress::sort_handed(const HandedPacket* packets, unsigned count, MediaLane
     for (unsigned i = 0; i < count; ++i) {
         prefetch_frame(packets[i].packet);
         senders[i] = table_.find(packets[i].conference, packets[i].member);
-        __builtin_prefetch(senders[i]);
+        prefetch(senders[i]);
     }
     for (unsigned i = 0; i < count; ++i)
-        if (senders[i] != nullptr) __builtin_prefetch(senders[i]->endpoint.get());
+        if (senders[i] != nullptr) prefetch(senders[i]->endpoint.get());
     for (unsigned i = 0; i < count; ++i) {
         const auto& handed = packets[i];
         // The giver may know of a member a moment before us, never of another owner: owners do not

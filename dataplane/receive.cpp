@@ -8,12 +8,15 @@
 #include <cstring>
 
 #include "dataplane/packet_pool.h"
+#include "dataplane/srtp/prefetch.h"
 
 namespace mdd {
 
 using srtp::Attempt;
 using srtp::Attempts;
 using srtp::Bytes;
+using srtp::prefetch;
+using srtp::prefetch_lines;
 using srtp::Verdict;
 
 namespace {
@@ -25,12 +28,7 @@ constexpr std::size_t kSequenceAt = 2, kSsrcAt = 8;
 
 // How much is asked for ahead. Of a payload, the beginning: the processor's own prefetcher sees the
 // rest coming.
-constexpr std::size_t kLine = 64, kPayloadLines = 8, kStreamLines = 3;
-
-void prefetch_lines(const void* at, std::size_t lines) {
-    for (std::size_t line = 0; line < lines; ++line)
-        __builtin_prefetch(static_cast<const char*>(at) + line * kLine);
-}
+constexpr std::size_t kPayloadLines = 8;
 
 Verdict to_verdict(srtp::Replay replay) {
     switch (replay) {
@@ -73,6 +71,7 @@ void Receiver::rtp(const Lane& lane) {
     if (lane.count == 0) return;
     prefetch_streams(lane);
     groups_.form(lane);
+    forwarder_.expect(copies_of(lane));
     const auto groups = groups_.all();
     prefetch_packets(lane, groups.front());
     prefetch_copies(lane, groups.front());
@@ -88,6 +87,14 @@ void Receiver::rtp(const Lane& lane) {
         forward_opened(*lane.packets[groups[i].places[0]].sender);
         clock_.mark(Stage::copy);
     }
+    forwarder_.expect(0);
+}
+
+unsigned Receiver::copies_of(const Lane& lane) {
+    std::size_t copies = 0;
+    for (unsigned i = 0; i < lane.count; ++i)
+        copies += lane.packets[i].sender->recipients.size() - 1;
+    return static_cast<unsigned>(copies);
 }
 
 // A burst waits for memory together: first the streams and recipients of all packets are asked for,
@@ -101,7 +108,7 @@ void Receiver::prefetch_streams(const Lane& lane) const {
         Forwarder::prefetch_recipients(*packet.sender);
         const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
         if (const auto* stream = packet.sender->endpoint->streams.find(ssrc))
-            prefetch_lines(stream, kStreamLines);
+            stream->prefetch(srtp::load_be16(packet.data + kSequenceAt));
     }
 }
 
@@ -109,8 +116,9 @@ void Receiver::prefetch_packets(const Lane& lane, const LaneGroup& group) const 
     for (unsigned i = 0; i < group.count; ++i) {
         const auto& packet = lane.packets[group.places[i]];
         const auto& endpoint = *packet.sender->endpoint;
-        prefetch_lines(packet.data, std::min<std::size_t>(packet.bytes / kLine + 1, kPayloadLines));
-        __builtin_prefetch(packet.data + packet.bytes - 1);
+        prefetch_lines(packet.data, std::min<std::size_t>(packet.bytes / srtp::kCacheLineBytes + 1,
+                                                          kPayloadLines));
+        prefetch(packet.data + packet.bytes - 1);
         if (i == 0 && endpoint.hop.keyed()) endpoint.hop.newest()->rtp.prefetch(packet.bytes);
     }
 }
@@ -120,26 +128,12 @@ void Receiver::prefetch_copies(const Lane& lane, const LaneGroup& group) const {
     if (packet.bytes < srtp::kRtpFixedHeaderBytes) return;
     const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
     if (const auto* stream = packet.sender->endpoint->streams.find(ssrc))
-        Forwarder::prefetch_first_copy(*packet.sender, *stream, packet.bytes);
+        Forwarder::prefetch_first_copies(*packet.sender, *stream, packet.bytes);
 }
 
-void Receiver::rtp_packet(const MediaPacket& packet) {
-    // What such a packet proves can take streams away from this worker.
-    if (!packet.sender->endpoint->hop.proven()) forward_opened(*packet.sender);
-    auto& opened = opened_.packets[opened_.count];
-    opened.body = scratch_.rooms[opened_.count].data();
-    RtpJob job{.packet = packet, .opened = opened, .sealed = {}, .ssrc = 0};
-    if (!gather(job)) return;
-    const auto attempts = attempts_of(job);
-    if (attempts.count == 0) return drop(packet.packet, attempts.refused);
-    for (unsigned i = 0; i < attempts.count; ++i) {
-        const auto& attempt = attempts.list[i];
-        if (open(attempt, job)) return settle(job, attempt);
-    }
-    drop(packet.packet, Verdict::auth_fail);
-}
+// The steps of rtp_packet(), each compiled into it: as calls they cost a fortieth of the loop.
 
-bool Receiver::gather(RtpJob& job) {
+[[gnu::always_inline]] inline bool Receiver::gather(RtpJob& job) {
     const auto& packet = job.packet;
     auto& endpoint = *packet.sender->endpoint;
     const auto end = [&](Verdict verdict) {
@@ -167,37 +161,39 @@ bool Receiver::gather(RtpJob& job) {
 }
 
 // Returned as they are made: copied, they would be loaded before their parts are stored.
-Attempts Receiver::attempts_of(const RtpJob& job) const {
+[[gnu::always_inline]] inline Attempts Receiver::attempts_of(const RtpJob& job) const {
     auto& endpoint = *job.packet.sender->endpoint;
     const auto* stream = endpoint.streams.find(job.ssrc);
-    const auto* pending = stream != nullptr ? nullptr : endpoint.find_pending(job.ssrc);
+    const auto* pending = stream != nullptr ? nullptr : endpoint.ungranted->find_pending(job.ssrc);
     const auto* rx = stream != nullptr ? &stream->rx : pending != nullptr ? &pending->rx : nullptr;
     const bool others = !endpoint.hop.proven() && endpoint.may_continue();
     const auto sequence = srtp::load_be16(job.opened.header.data() + kSequenceAt);
     return endpoint.hop.rtp_attempts(rx, sequence, others, replay_window_);
 }
 
-bool Receiver::open(const Attempt& attempt, const RtpJob& job) {
+[[gnu::always_inline]] inline bool Receiver::open(const Attempt& attempt, const RtpJob& job) {
     const auto& key = attempt.keys->rtp;
     return srtp::open(key, key.rtp_nonce(job.ssrc, attempt.index), job.opened.header, job.sealed,
                       job.opened.body);
 }
 
-void Receiver::settle(const RtpJob& job, const Attempt& verified) {
-    auto& member = *job.packet.sender;
-    prove(member, verified);
-
-    const auto found = place(member, job.ssrc, *verified.keys);
-    if (found.verdict != Verdict::accepted) return drop(job.packet.packet, found.verdict);
-    // Once more: what has been proved may have led to another place.
-    const auto replay = to_verdict(found.rx().rtp.check(verified.index, replay_window_));
-    if (replay != Verdict::accepted) return drop(job.packet.packet, replay);
-    found.rx().rtp.mark(verified.index);
-    counters_.rtp_received.add();
-    accept(job, verified.index, found);
+void Receiver::add_opened(rte_mbuf* packet, const Member& sender, std::size_t plain_bytes) {
+    auto& opened = opened_.packets[opened_.count];
+    opened.sender = sender.slot;
+    opened.is_double = sender.endpoint->hop.is_double();
+    opened.body_bytes = plain_bytes;
+    opened.ohb_in_place = nullptr;
+    if (opened.is_double) {
+        if (!opened.ohb.read(Bytes(opened.body, plain_bytes),
+                             srtp::load_be16(opened.header.data() + 2)))
+            return drop(packet, Verdict::ohb_invalid);
+        opened.body_bytes -= opened.ohb.received_bytes;
+    }
+    opened_.buffers[opened_.count++] = packet;
 }
 
-void Receiver::accept(const RtpJob& job, std::uint64_t index, const Place& place) {
+[[gnu::always_inline]] inline void Receiver::accept(const RtpJob& job, std::uint64_t index,
+                                                    const Place& place) {
     const std::size_t plain_bytes = job.sealed.size() - srtp::kTagBytes;
     const auto& header = job.opened.header;
     if (place.pending != nullptr) {
@@ -217,19 +213,34 @@ void Receiver::accept(const RtpJob& job, std::uint64_t index, const Place& place
     add_opened(job.packet.packet, *job.packet.sender, plain_bytes);
 }
 
-void Receiver::add_opened(rte_mbuf* packet, const Member& sender, std::size_t plain_bytes) {
+[[gnu::always_inline]] inline void Receiver::settle(const RtpJob& job, const Attempt& verified) {
+    auto& member = *job.packet.sender;
+    prove(member, verified);
+
+    const auto found = place(member, job.ssrc, *verified.keys);
+    if (found.verdict != Verdict::accepted) return drop(job.packet.packet, found.verdict);
+    // Once more: what has been proved may have led to another place.
+    const auto replay = to_verdict(found.rx().rtp.check(verified.index, replay_window_));
+    if (replay != Verdict::accepted) return drop(job.packet.packet, replay);
+    found.rx().rtp.mark(verified.index);
+    counters_.rtp_received.add();
+    accept(job, verified.index, found);
+}
+
+void Receiver::rtp_packet(const MediaPacket& packet) {
+    // What such a packet proves can take streams away from this worker.
+    if (!packet.sender->endpoint->hop.proven()) forward_opened(*packet.sender);
     auto& opened = opened_.packets[opened_.count];
-    opened.sender = sender.slot;
-    opened.is_double = sender.endpoint->hop.is_double();
-    opened.body_bytes = plain_bytes;
-    opened.ohb_in_place = nullptr;
-    if (opened.is_double) {
-        if (!opened.ohb.read(Bytes(opened.body, plain_bytes),
-                             srtp::load_be16(opened.header.data() + 2)))
-            return drop(packet, Verdict::ohb_invalid);
-        opened.body_bytes -= opened.ohb.received_bytes;
+    opened.body = scratch_.rooms[opened_.count].data();
+    RtpJob job{.packet = packet, .opened = opened, .sealed = {}, .ssrc = 0};
+    if (!gather(job)) return;
+    const auto attempts = attempts_of(job);
+    if (attempts.count == 0) return drop(packet.packet, attempts.refused);
+    for (unsigned i = 0; i < attempts.count; ++i) {
+        const auto& attempt = attempts.list[i];
+        if (open(attempt, job)) return settle(job, attempt);
     }
-    opened_.buffers[opened_.count++] = packet;
+    drop(packet.packet, Verdict::auth_fail);
 }
 
 void Receiver::forward_opened(const Member& member) {
@@ -254,7 +265,7 @@ void Receiver::rtcp_packet(const MediaPacket& packet) {
     if (!view) return drop(packet.packet, Verdict::rtp_malformed);
     const auto ssrc = view->sender_ssrc();
     const auto* stream = endpoint.streams.find(ssrc);
-    const auto* pending = stream != nullptr ? nullptr : endpoint.find_pending(ssrc);
+    const auto* pending = stream != nullptr ? nullptr : endpoint.ungranted->find_pending(ssrc);
     const auto* rx = stream != nullptr ? &stream->rx : pending != nullptr ? &pending->rx : nullptr;
     const bool others = !endpoint.hop.proven() && endpoint.may_continue();
     const auto attempts = endpoint.hop.rtcp_attempts(rx, view->index(), others, replay_window_);
@@ -272,7 +283,7 @@ void Receiver::rtcp_packet(const MediaPacket& packet) {
     std::memcpy(compound, clear.data(), clear.size());
     for (unsigned i = 0; i < attempts.count; ++i) {
         const auto& attempt = attempts.list[i];
-        const auto& key = attempt.keys->rtcp;
+        const auto& key = attempt.keys->rtcp();
         if (!srtp::open(key, key.rtcp_nonce(ssrc, view->index()),
                         Bytes(aad, clear.size() + srtp::kSrtcpIndexBytes), sealed,
                         compound + clear.size()))

@@ -59,6 +59,8 @@ class Receiver {
         srtp::StreamRx& rx() const { return stream != nullptr ? stream->rx : pending->rx; }
     };
 
+    // Copies that the lane asks for at most.
+    static unsigned copies_of(const Lane& lane);
     void prefetch_streams(const Lane& lane) const;
     void prefetch_packets(const Lane& lane, const LaneGroup& group) const;
     void prefetch_copies(const Lane& lane, const LaneGroup& group) const;

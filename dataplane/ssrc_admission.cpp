@@ -11,10 +11,11 @@ using srtp::Verdict;
 Receiver::Place Receiver::place(Member& member, std::uint32_t ssrc, const srtp::Keyset& keys) {
     auto& endpoint = *member.endpoint;
     if (auto* stream = endpoint.streams.find(ssrc)) return {.stream = stream};
-    if (auto* pending = endpoint.find_pending(ssrc)) return {.pending = pending};
+    if (auto* pending = endpoint.ungranted->find_pending(ssrc)) return {.pending = pending};
     forget_old_refusals(member);
-    if (const auto* refused = endpoint.find_refused(ssrc)) return {.verdict = refused->reason};
-    for (auto& pending : endpoint.pending) {
+    if (const auto* refused = endpoint.ungranted->find_refused(ssrc))
+        return {.verdict = refused->reason};
+    for (auto& pending : endpoint.ungranted->pending) {
         if (pending.in_use) continue;
         // Control must not take this for a question from before the restart.
         if (endpoint.unreported.any()) break;
@@ -43,7 +44,7 @@ void Receiver::hold(PendingSsrc& pending, const HeldPacket& held) {
 
 void Receiver::grant(Member& member, Stream* stream, std::uint64_t epoch) {
     auto& endpoint = *member.endpoint;
-    auto* pending = endpoint.find_pending(stream->ssrc);
+    auto* pending = endpoint.ungranted->find_pending(stream->ssrc);
     if (pending == nullptr || pending->rx.epoch != epoch) return;
     stream->rx = pending->rx;
     // New or from before the member left: either way its packets are a new run on every leg.
@@ -70,10 +71,11 @@ void Receiver::release(Member& member, Stream& stream, const HeldPacket& held) {
 
 void Receiver::refuse(Member& member, std::uint32_t ssrc, std::uint64_t epoch, Verdict reason) {
     auto& endpoint = *member.endpoint;
-    auto* pending = endpoint.find_pending(ssrc);
+    auto* pending = endpoint.ungranted->find_pending(ssrc);
     if (pending == nullptr || pending->rx.epoch != epoch) return;
     forget_old_refusals(member);
-    endpoint.refused[endpoint.refused_count++ % Endpoint::kRefused] = {ssrc, reason};
+    endpoint.ungranted->refused[endpoint.ungranted->refused_count++ % UngrantedSsrcs::kRefused] = {
+        ssrc, reason};
     drop_held(*pending, reason);
 }
 
@@ -81,8 +83,8 @@ void Receiver::refuse(Member& member, std::uint32_t ssrc, std::uint64_t epoch, V
 void Receiver::forget_old_refusals(Member& member) {
     auto& endpoint = *member.endpoint;
     const auto freed = table_.conference(member.conference)->ssrcs_freed;
-    if (endpoint.refused_under != freed) endpoint.refused_count = 0;
-    endpoint.refused_under = freed;
+    if (endpoint.ungranted->refused_under != freed) endpoint.ungranted->refused_count = 0;
+    endpoint.ungranted->refused_under = freed;
 }
 
 void Receiver::drop_held(PendingSsrc& pending, Verdict reason) {
@@ -91,7 +93,7 @@ void Receiver::drop_held(PendingSsrc& pending, Verdict reason) {
 }
 
 void Receiver::drop_pending(Member& member, Verdict reason) {
-    for (auto& pending : member.endpoint->pending)
+    for (auto& pending : member.endpoint->ungranted->pending)
         if (pending.in_use) drop_held(pending, reason);
 }
 
@@ -126,9 +128,9 @@ void Receiver::restart(Member& member) {
     const auto newest = endpoint.hop.newest()->epoch;
     endpoint.streams.remove_if(
         [newest](const Stream& stream) { return stream.rx.epoch != newest; });
-    for (auto& pending : endpoint.pending)
+    for (auto& pending : endpoint.ungranted->pending)
         if (pending.in_use && pending.rx.epoch != newest) drop_held(pending, Verdict::ssrc_pending);
-    endpoint.refused_count = 0;
+    endpoint.ungranted->refused_count = 0;
 }
 
 void Receiver::report_proofs(Member& member) {

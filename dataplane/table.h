@@ -20,6 +20,7 @@
 #include "dataplane/srtp/hop.h"
 #include "dataplane/srtp/hot_memory.h"
 #include "dataplane/srtp/outbound.h"
+#include "dataplane/srtp/prefetch.h"
 
 struct rte_mbuf;
 
@@ -59,6 +60,12 @@ struct alignas(64) Stream : srtp::InHotMemory {
     std::vector<Leg, srtp::HotAllocator<Leg>>
         legs;  // by MemberSlot of the recipient; sized once, by control
     srtp::StreamRx rx;
+
+    // Asks for what a packet with this sequence number needs of it, and does not wait for it.
+    void prefetch(std::uint16_t sequence) const {
+        srtp::prefetch(this);
+        rx.rtp.prefetch(sequence);
+    }
 };
 static_assert(!std::is_copy_constructible_v<Stream> && !std::is_move_constructible_v<Stream>);
 
@@ -152,37 +159,19 @@ class GrantedStreams {
     std::array<Granted, kMaxGrantedStreams> granted_{};
 };
 
-// Receiving side of an endpoint; exists only on the worker that owns the endpoint. What every
-// packet asks for stands at the beginning.
-struct alignas(64) Endpoint : srtp::InHotMemory {
+// The SSRCs of an endpoint that have not been granted: only what they send asks for it.
+struct UngrantedSsrcs : srtp::InCoolMemory {
     static constexpr std::size_t kPending = 4;
     static constexpr std::size_t kRefused = 16;
-    Endpoint() = default;
-    Endpoint(const Endpoint&) = delete;
-    Endpoint& operator=(const Endpoint&) = delete;
-
-    srtp::HopRx hop;
-    UnreportedProofs unreported;
-    GrantedStreams streams;
-    std::array<PendingSsrc, kPending> pending{};
     struct Refused {
         std::uint32_t ssrc;
         srtp::Verdict reason;
     };
+    std::array<PendingSsrc, kPending> pending{};
     std::array<Refused, kRefused> refused{};
     unsigned refused_count = 0;       // so far; the oldest gives way
     std::uint32_t refused_under = 0;  // Conference::ssrcs_freed when the last one was entered
 
-    // There are SSRCs from before the newest keys, which may go on under these.
-    bool may_continue() const {
-        const auto newest = hop.newest()->epoch;
-        const auto granted = streams.all();
-        return std::any_of(granted.begin(), granted.end(),
-                           [&](const auto& entry) { return entry.stream->rx.epoch != newest; }) ||
-               std::any_of(pending.begin(), pending.end(), [&](const PendingSsrc& entry) {
-                   return entry.in_use && entry.rx.epoch != newest;
-               });
-    }
     PendingSsrc* find_pending(std::uint32_t ssrc) {
         for (auto& entry : pending)
             if (entry.in_use && entry.ssrc == ssrc) return &entry;
@@ -192,6 +181,30 @@ struct alignas(64) Endpoint : srtp::InHotMemory {
         for (unsigned i = 0; i < refused_count && i < kRefused; ++i)
             if (refused[i].ssrc == ssrc) return &refused[i];
         return nullptr;
+    }
+};
+
+// Receiving side of an endpoint; exists only on the worker that owns the endpoint. What every
+// packet asks for stands at the beginning.
+struct alignas(64) Endpoint : srtp::InHotMemory {
+    Endpoint() = default;
+    Endpoint(const Endpoint&) = delete;
+    Endpoint& operator=(const Endpoint&) = delete;
+
+    srtp::HopRx hop;
+    UnreportedProofs unreported;
+    GrantedStreams streams;
+    const std::unique_ptr<UngrantedSsrcs> ungranted = std::make_unique<UngrantedSsrcs>();
+
+    // There are SSRCs from before the newest keys, which may go on under these.
+    bool may_continue() const {
+        const auto newest = hop.newest()->epoch;
+        const auto granted = streams.all();
+        return std::any_of(granted.begin(), granted.end(),
+                           [&](const auto& entry) { return entry.stream->rx.epoch != newest; }) ||
+               std::ranges::any_of(ungranted->pending, [&](const PendingSsrc& entry) {
+                   return entry.in_use && entry.rx.epoch != newest;
+               });
     }
 };
 

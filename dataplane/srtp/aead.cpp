@@ -1,11 +1,10 @@
 // AES-GCM by IPsec-MB's direct (not job) functions. They are stateless, so keys are shared
-// by all cores; code is not, see t_path. Not the key derivation, and no knowledge of packets
+// by all cores; code is not, see AeadKey::t_path. Not the key derivation, and no knowledge of packets
 // beyond the two nonce layouts.
 #include "dataplane/srtp/aead.h"
 
 // Without this the header declares names that clash with OpenSSL's wherever both meet.
 #define NO_COMPAT_IMB_API_053
-#include <emmintrin.h>
 #include <intel-ipsec-mb.h>
 
 #include <algorithm>
@@ -15,56 +14,14 @@
 #include "dataplane/srtp/ipsec_mb.h"
 #include "dataplane/srtp/library_copy.h"
 #include "dataplane/srtp/nonce_ledger.h"
+#include "dataplane/srtp/prefetch.h"
 
 namespace mdd::srtp {
 namespace {
 
-// What is left of the 200 KiB manager for the hot path, in one cache line.
-struct alignas(64) CodePath {
-    aes_gcm_enc_dec_t seal_128 = nullptr;
-    aes_gcm_enc_dec_t seal_256 = nullptr;
-    aes_gcm_enc_dec_t open_128 = nullptr;
-    aes_gcm_enc_dec_t open_256 = nullptr;
-    aes_gcm_pre_t expand_128 = nullptr;
-    aes_gcm_pre_t expand_256 = nullptr;
-};
-
 CodePath g_path;               // written by aead_start() before threads start, read by all
 IMB_MGR* g_manager = nullptr;  // likewise; lives as long as the process
 IMB_ARCH g_arch = IMB_ARCH_NONE;
-
-// The calling thread's. The library stores a 0 into its error number in every call, and cores that
-// share that number wait for each other: two of them sealed 100 bytes in 176 to 260 cycles
-// each, where either of them alone needs 121.
-thread_local const CodePath* t_path = &g_path;
-
-// The library's structure is spelled as bytes in aead.h, so that its header stays out of ours.
-const gcm_key_data* as_key_data(const std::uint8_t* expanded) {
-    return reinterpret_cast<const gcm_key_data*>(expanded);
-}
-
-// The library loads a nonce as a whole, right after it was made; from several stores, it would wait
-// until they have reached the cache.
-__m128i in_one_store(const Nonce& nonce) {
-    std::uint64_t head;
-    std::uint32_t tail;
-    std::memcpy(&head, nonce.data(), sizeof head);
-    std::memcpy(&tail, nonce.data() + sizeof head, sizeof tail);
-    return _mm_set_epi64x(tail, static_cast<std::int64_t>(head));
-}
-
-const std::uint8_t* bytes_of(const __m128i& value) {
-    return reinterpret_cast<const std::uint8_t*>(&value);
-}
-
-bool equal_tags(const std::uint8_t* a, const std::uint8_t* b) {
-    std::uint64_t x[2];
-    std::uint64_t y[2];
-    static_assert(sizeof x == kTagBytes);
-    std::memcpy(x, a, sizeof x);
-    std::memcpy(y, b, sizeof y);
-    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-}
 
 [[noreturn]] void fail_self_test(const char* what) {
     std::fprintf(stderr,
@@ -119,9 +76,9 @@ std::uint64_t fingerprint_of(const std::uint8_t* expanded, bool is_256, Bytes sa
     gcm_context_data context;
     std::uint8_t tag[kTagBytes];
     const Nonce ones{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-    (is_256 ? g_path.seal_256 : g_path.seal_128)(as_key_data(expanded), &context, nullptr, nullptr,
-                                                 0, ones.data(), salt.data(), salt.size(), tag,
-                                                 kTagBytes);
+    (is_256 ? g_path.seal_256 : g_path.seal_128)(reinterpret_cast<const gcm_key_data*>(expanded),
+                                                 &context, nullptr, nullptr, 0, ones.data(),
+                                                 salt.data(), salt.size(), tag, kTagBytes);
     std::uint64_t fingerprint;
     std::memcpy(&fingerprint, tag, sizeof fingerprint);
     return fingerprint;
@@ -130,8 +87,11 @@ std::uint64_t fingerprint_of(const std::uint8_t* expanded, bool is_256, Bytes sa
 
 }  // namespace
 
+constinit thread_local const CodePath* AeadKey::t_path = &g_path;
+
 AeadKey::AeadKey(Bytes key, Bytes salt) : is_256_(key.size() == 32) {
     static_assert(sizeof(gcm_key_data) == kExpandedBytes && alignof(gcm_key_data) <= 64);
+    static_assert(sizeof(gcm_context_data) <= kContextBytes && alignof(gcm_context_data) <= 16);
     (is_256_ ? g_path.expand_256 : g_path.expand_128)(
         key.data(), reinterpret_cast<gcm_key_data*>(expanded_.data()));
     std::memcpy(&salt_head_, salt.data(), sizeof salt_head_);
@@ -148,40 +108,22 @@ AeadKey::~AeadKey() {
 }
 
 void AeadKey::prefetch(std::size_t size_bytes) const {
-    constexpr std::size_t kLine = 64, kLines = kExpandedBytes / kLine + 1;
+    constexpr std::size_t kLine = kCacheLineBytes, kLines = kExpandedBytes / kLine + 1;
     // Round keys stand at the beginning, and behind them the hash powers, the highest one first: a
     // short packet needs the last ones, one for each of its blocks and two more.
     constexpr std::size_t kRoundKeyLines = 4, kBlock = 16;
     const std::size_t powers = ((size_bytes + kBlock - 1) / kBlock + 2) * kBlock / kLine + 1;
     const auto* key = expanded_.data();
-    for (std::size_t line = 0; line < kRoundKeyLines; ++line)
-        __builtin_prefetch(key + line * kLine);
+    prefetch_lines(key, kRoundKeyLines);
     const auto first = kLines - std::min(powers, kLines - kRoundKeyLines);
-    for (std::size_t line = first; line < kLines; ++line) __builtin_prefetch(key + line * kLine);
+    prefetch_lines(key + first * kLine, kLines - first);
 }
 
-bool open(const AeadKey& key, Nonce nonce, Bytes aad, Bytes sealed, std::uint8_t* plaintext) {
-    const auto size_bytes = sealed.size() - kTagBytes;
-    gcm_context_data context;
-    const auto iv = in_one_store(nonce);
-    std::uint8_t tag[kTagBytes];
-    (key.is_256_ ? t_path->open_256 : t_path->open_128)(
-        as_key_data(key.expanded_.data()), &context, plaintext, sealed.data(), size_bytes,
-        bytes_of(iv), aad.data(), aad.size(), tag, kTagBytes);
-    // In place only the ciphertext has been overwritten, not the tag behind it.
-    return equal_tags(tag, sealed.data() + size_bytes);
-}
-
-void seal(const AeadKey& key, Nonce nonce, Bytes aad, Bytes plaintext, std::uint8_t* sealed) {
 #ifdef MDD_AUDIT
-    nonce_ledger::record(key.fingerprint_, nonce, aad, plaintext);
-#endif
-    gcm_context_data context;
-    const auto iv = in_one_store(nonce);
-    (key.is_256_ ? t_path->seal_256 : t_path->seal_128)(
-        as_key_data(key.expanded_.data()), &context, sealed, plaintext.data(), plaintext.size(),
-        bytes_of(iv), aad.data(), aad.size(), sealed + plaintext.size(), kTagBytes);
+void AeadKey::record_seal(const Nonce& nonce, Bytes aad, Bytes plaintext) const {
+    nonce_ledger::record(fingerprint_, nonce, aad, plaintext);
 }
+#endif
 
 AeadStart aead_start() {
     if (g_manager != nullptr) return AeadStart::ok;
@@ -211,12 +153,12 @@ bool aead_own_code() {
         CodePath path;
     };
     thread_local Own own;
-    if (t_path == &own.path) return true;
+    if (AeadKey::t_path == &own.path) return true;
     if (!own.library.make(reinterpret_cast<const void*>(g_path.seal_128))) return false;
     own.path = {own.library.at(g_path.seal_128),   own.library.at(g_path.seal_256),
                 own.library.at(g_path.open_128),   own.library.at(g_path.open_256),
                 own.library.at(g_path.expand_128), own.library.at(g_path.expand_256)};
-    t_path = &own.path;
+    AeadKey::t_path = &own.path;
     self_test(16, kTestSealed128);
     self_test(32, kTestSealed256);
     return true;

@@ -36,7 +36,8 @@ Keyset::Keyset(const SessionKeys& keys, std::uint64_t key_epoch)
       is_double(traits_of(keys.profile).is_double),
       epoch(key_epoch),
       rtp(keys.rtp_key.first(traits_of(keys.profile).hop_key_bytes), keys.rtp_salt.bytes()),
-      rtcp(keys.rtcp_key.first(traits_of(keys.profile).hop_key_bytes), keys.rtcp_salt.bytes()) {}
+      rtcp_(std::make_unique<const Seldom>(
+          keys.rtcp_key.first(traits_of(keys.profile).hop_key_bytes), keys.rtcp_salt.bytes())) {}
 
 std::unique_ptr<const Keyset> make_keyset(Profile profile, const MasterKey& master,
                                           std::uint64_t epoch) {

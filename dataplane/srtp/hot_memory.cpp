@@ -1,6 +1,6 @@
-// Blocks of huge pages, cut up from the front, of each node its own; see hot_memory.h. Under a
-// sanitizer every object is an allocation of its own, or it would not see what is used after it was
-// freed.
+// Blocks of huge pages, cut up from the front, of each node and kind its own; see hot_memory.h.
+// Under a sanitizer every object is an allocation of its own, or it would not see what is used
+// after it was freed.
 #include "dataplane/srtp/hot_memory.h"
 
 #include <linux/mempolicy.h>
@@ -10,6 +10,7 @@
 
 #include <array>
 #include <atomic>
+#include <compare>
 #include <cstdint>
 #include <iterator>
 #include <map>
@@ -52,7 +53,7 @@ void prefer(NumaNode node, void* memory, std::size_t size_bytes) {
         g_refused = true;
 }
 
-// The memory of one node.
+// The memory of one node and kind.
 class Arena {
   public:
     // Null: what is left of the block in use is too little.
@@ -84,8 +85,14 @@ class Arena {
 
 class HotMemory {
   public:
-    void* allocate(std::size_t size_bytes, NumaNode node) {
-        if (void* memory = take(size_bytes, node)) return memory;
+    struct Kind {
+        NumaNode node = kAnyNode;
+        Read read = Read::by_every_packet;
+        auto operator<=>(const Kind&) const = default;
+    };
+
+    void* allocate(std::size_t size_bytes, Kind kind) {
+        if (void* memory = take(size_bytes, kind)) return memory;
         // Without another block it is ordinary memory, or the exception that comes with having
         // none. Not under the lock: an exception passes through this room, which is compiled
         // without them, and unlocks nothing.
@@ -93,23 +100,23 @@ class HotMemory {
     }
     void free(void* memory, std::size_t size_bytes) {
         const std::lock_guard lock(mutex_);
-        arenas_[node_of(memory)].give_back(memory, size_bytes);
+        arenas_[kind_of(memory)].give_back(memory, size_bytes);
     }
 
   private:
     struct Block {
         const char* end;
-        NumaNode node;
+        Kind kind;
     };
 
     // Null: the system gives no block.
-    void* take(std::size_t size_bytes, NumaNode node) {
+    void* take(std::size_t size_bytes, Kind kind) {
         const std::lock_guard lock(mutex_);
-        auto& arena = arenas_[node];
+        auto& arena = arenas_[kind];
         if (void* memory = arena.take(size_bytes)) return memory;
-        return open_block(arena, size_bytes, node) ? arena.take(size_bytes) : nullptr;
+        return open_block(arena, size_bytes, kind) ? arena.take(size_bytes) : nullptr;
     }
-    bool open_block(Arena& arena, std::size_t size_bytes, NumaNode node) {
+    bool open_block(Arena& arena, std::size_t size_bytes, Kind kind) {
         const auto block = (size_bytes + kHugePage - 1) / kHugePage * kHugePage;
         // One page more, to begin at a multiple of a huge page.
         void* mapped = mmap(nullptr, block + kHugePage, PROT_READ | PROT_WRITE,
@@ -117,25 +124,25 @@ class HotMemory {
         if (mapped == MAP_FAILED) return false;
         const auto from = reinterpret_cast<std::uintptr_t>(mapped);
         auto* begin = static_cast<char*>(mapped) + (kHugePage - from % kHugePage) % kHugePage;
-        prefer(node, begin, block);
+        prefer(kind.node, begin, block);
         // Both are wishes: a kernel without huge pages gives ordinary ones.
         static_cast<void>(madvise(begin, block, MADV_HUGEPAGE));
         static_cast<void>(madvise(begin, block, MADV_DONTDUMP));
-        blocks_[begin] = {begin + block, node};
+        blocks_[begin] = {begin + block, kind};
         arena.open(begin, block);
         return true;
     }
     // Of ordinary memory: any.
-    NumaNode node_of(const void* memory) const {
+    Kind kind_of(const void* memory) const {
         const auto* at = static_cast<const char*>(memory);
         const auto behind = blocks_.upper_bound(at);
-        if (behind == blocks_.begin()) return kAnyNode;
-        const auto& [end, node] = std::prev(behind)->second;
-        return at < end ? node : kAnyNode;
+        if (behind == blocks_.begin()) return {};
+        const auto& [end, kind] = std::prev(behind)->second;
+        return at < end ? kind : Kind{};
     }
 
     std::mutex mutex_;
-    std::map<NumaNode, Arena> arenas_;
+    std::map<Kind, Arena> arenas_;
     std::map<const char*, Block> blocks_;  // by their beginnings
 };
 
@@ -162,11 +169,11 @@ bool hot_memory_keeps_nodes() {
     return !g_refused;
 }
 
-void* hot_allocate(std::size_t size_bytes) {
+void* hot_allocate(std::size_t size_bytes, [[maybe_unused]] Read read) {
 #if MDD_HOT_MEMORY_IS_HEAP
     return ::operator new (whole_lines(size_bytes), std::align_val_t{kLine});
 #else
-    return hot_memory().allocate(whole_lines(size_bytes), t_node);
+    return hot_memory().allocate(whole_lines(size_bytes), {t_node, read});
 #endif
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 namespace mdd::srtp {
@@ -29,17 +30,22 @@ class OnNode {
 // thread.
 bool hot_memory_keeps_nodes();
 
+// How often packets read an object. The two kinds lie on pages of their own, so that what every
+// packet reads takes few pages.
+enum class Read : std::uint8_t { by_every_packet, seldom };
+
 // 64-byte aligned. What has been freed serves later requests of the same size, rounded up to 64
-// bytes, and node; nothing goes back to the system. Throws std::bad_alloc. Not for poll cores; any
-// thread.
-void* hot_allocate(std::size_t size_bytes);
+// bytes, kind and node; nothing goes back to the system. Throws std::bad_alloc. Not for poll cores;
+// any thread.
+void* hot_allocate(std::size_t size_bytes, Read read = Read::by_every_packet);
 void hot_free(void* memory, std::size_t size_bytes) noexcept;
 
 // Base of a class whose objects live there.
-struct InHotMemory {
-    static void* operator new(std::size_t size_bytes) { return hot_allocate(size_bytes); }
+template <Read kRead>
+struct InMemory {
+    static void* operator new(std::size_t size_bytes) { return hot_allocate(size_bytes, kRead); }
     static void* operator new(std::size_t size_bytes, std::align_val_t) {
-        return hot_allocate(size_bytes);
+        return hot_allocate(size_bytes, kRead);
     }
     static void operator delete(void* memory, std::size_t size_bytes) noexcept {
         hot_free(memory, size_bytes);
@@ -48,8 +54,10 @@ struct InHotMemory {
         hot_free(memory, size_bytes);
     }
 };
+using InHotMemory = InMemory<Read::by_every_packet>;
+using InCoolMemory = InMemory<Read::seldom>;
 
-// The same for the elements of a container.
+// The same, read by every packet, for the elements of a container.
 template <typename T>
 struct HotAllocator {
     using value_type = T;

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "dataplane/srtp/prefetch.h"
+
 namespace mdd::srtp {
 
 // Memory for so many; fewer may be in use.
@@ -44,6 +46,9 @@ class ReplayWindow {
     // Highest index marked. Precondition: started().
     std::uint64_t highest() const { return highest_; }
     void reset() { *this = ReplayWindow{}; }
+    // Asks for the memory that says whether an index was seen, and does not wait for it. Any of its
+    // lowest bits that cover the window will do, such as a sequence number.
+    void prefetch(std::uint64_t index) const { srtp::prefetch(&words_[word(index)]); }
 
   private:
     static constexpr unsigned kWords = WindowBits < 64 ? 1 : WindowBits / 64;
@@ -57,9 +62,10 @@ class ReplayWindow {
     void set(std::uint64_t index) { words_[word(index)] |= bit(index); }
     void clear(std::uint64_t index) { words_[word(index)] &= ~bit(index); }
 
-    std::array<std::uint64_t, kWords> words_{};
+    // What every packet asks for stands first.
     std::uint64_t highest_ = 0;
     bool started_ = false;
+    std::array<std::uint64_t, kWords> words_{};
 };
 
 // The index that a packet with `sequence` most likely has, given the highest index authenticated so

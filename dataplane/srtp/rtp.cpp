@@ -7,11 +7,7 @@
 namespace mdd::srtp {
 namespace {
 
-constexpr std::uint8_t kVersionMask = 0xc0;
-constexpr std::uint8_t kVersion2 = 0x80;
 constexpr std::uint8_t kPadding = 0x20;
-constexpr std::uint8_t kExtension = 0x10;
-constexpr std::size_t kExtensionHeaderBytes = 4;
 
 constexpr std::size_t kSmallestSrtcpBytes = kSrtcpClearBytes + kTagBytes + kSrtcpIndexBytes;
 constexpr std::size_t kSmallestDoubleSrtpBytes = kRtpFixedHeaderBytes + kTagBytes + 1 + kTagBytes;
@@ -24,10 +20,6 @@ constexpr std::size_t kMinExtensionEktBytes = 4;
 constexpr std::size_t kMaxEktBytes = 255;
 
 constexpr std::size_t kRtcpHeaderBytes = 4;
-
-bool is_version_2(std::uint8_t first) {
-    return (first & kVersionMask) == kVersion2;
-}
 
 // RFC 3550 §6.4.1: the last byte counts the padding, itself included, and is a multiple of four.
 bool is_padding_sound(Bytes part) {
@@ -47,18 +39,6 @@ std::optional<std::size_t> rtcp_part_bytes(Bytes rest) {
 }
 
 }  // namespace
-
-std::optional<RtpView> RtpView::parse(Bytes packet) {
-    if (packet.size() < kRtpFixedHeaderBytes || !is_version_2(packet[0])) return std::nullopt;
-    std::size_t header_bytes = kRtpFixedHeaderBytes + std::size_t{4} * (packet[0] & 0x0f);
-    if ((packet[0] & kExtension) != 0) {
-        if (packet.size() < header_bytes + kExtensionHeaderBytes) return std::nullopt;
-        header_bytes +=
-            kExtensionHeaderBytes + std::size_t{4} * load_be16(packet.data() + header_bytes + 2);
-    }
-    if (packet.size() < header_bytes) return std::nullopt;
-    return RtpView(packet, header_bytes);
-}
 
 std::optional<std::size_t> ekt_tag_bytes(Bytes datagram) {
     if (datagram.size() <= kSmallestDoubleSrtpBytes) return std::nullopt;

@@ -13,6 +13,11 @@ inline constexpr std::size_t kSrtcpIndexBytes = 4;
 inline constexpr std::size_t kSrtcpClearBytes =
     8;  // first RTCP header and sender SSRC stay in the clear
 
+// Whether a packet that begins with this byte is of RTP version 2, as RTP and RTCP are.
+inline bool is_version_2(std::uint8_t first) {
+    return (first & 0xc0) == 0x80;
+}
+
 // An RTP packet (RFC 3550 §5.1) whose header lies fully inside the datagram.
 class RtpView {
   public:
@@ -34,11 +39,25 @@ class RtpView {
     Bytes payload() const { return packet_.subspan(header_bytes_); }
 
   private:
+    static constexpr std::uint8_t kExtension = 0x10;
+    static constexpr std::size_t kExtensionHeaderBytes = 4;
     RtpView(Bytes packet, std::size_t header_bytes)
         : packet_(packet), header_bytes_(header_bytes) {}
     Bytes packet_;
     std::size_t header_bytes_;
 };
+
+inline std::optional<RtpView> RtpView::parse(Bytes packet) {
+    if (packet.size() < kRtpFixedHeaderBytes || !is_version_2(packet[0])) return std::nullopt;
+    std::size_t header_bytes = kRtpFixedHeaderBytes + std::size_t{4} * (packet[0] & 0x0f);
+    if ((packet[0] & kExtension) != 0) {
+        if (packet.size() < header_bytes + kExtensionHeaderBytes) return std::nullopt;
+        header_bytes +=
+            kExtensionHeaderBytes + std::size_t{4} * load_be16(packet.data() + header_bytes + 2);
+    }
+    if (packet.size() < header_bytes) return std::nullopt;
+    return RtpView(packet, header_bytes);
+}
 
 // Splits an SRTP datagram of a double profile from its EKT tag, from the end backwards (RFC 8870
 // §4.1). Returns the tag's length in bytes: 1 for a ShortEKTField, else the length that stands

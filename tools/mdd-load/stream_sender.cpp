@@ -188,7 +188,7 @@ std::optional<ReportSays> read_report_compound(const Plan& plan, srtp::Bytes com
 
 std::size_t StreamSender::write_report(EndpointIndex index, Tsc now, std::uint8_t* frame) {
     auto& endpoint = world_.endpoint(index);
-    const auto& key = endpoint.send->rtcp;
+    const auto& key = endpoint.send->rtcp();
     std::array<std::uint8_t, kMostReportBytes> compound;
     const auto compound_bytes =
         write_report_compound(world_.plan(), index, endpoint.rtcp_sent++, now, compound.data());

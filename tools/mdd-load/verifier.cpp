@@ -228,8 +228,9 @@ void Verifier::take_rtcp(const Arrival& arrival, Tsc now) {
     bool is_open = false;
     for (const auto* keys : {receiver.receive.get(), receiver.receive_before.get()}) {
         if (keys == nullptr || is_open) continue;
-        is_open = srtp::open(keys->rtcp, keys->rtcp.rtcp_nonce(view->sender_ssrc(), view->index()),
-                             aad, view->sealed(), plain_.data() + srtp::kSrtcpClearBytes);
+        is_open =
+            srtp::open(keys->rtcp(), keys->rtcp().rtcp_nonce(view->sender_ssrc(), view->index()),
+                       aad, view->sealed(), plain_.data() + srtp::kSrtcpClearBytes);
     }
     if (!is_open) return refuse(receiver, count);
     std::memcpy(plain_.data(), view->clear().data(), srtp::kSrtcpClearBytes);

@@ -59,7 +59,7 @@ TEST(Homes, OfTwoNodesHaveAnEqualKeyEachAndWorkersOfOneShareIt) {
     EXPECT_EQ(first->epoch, 7U);
     EXPECT_EQ(second->epoch, 7U);
     EXPECT_EQ(sealed_by(first->rtp), sealed_by(second->rtp));
-    EXPECT_EQ(sealed_by(first->rtcp), sealed_by(second->rtcp));
+    EXPECT_EQ(sealed_by(first->rtcp()), sealed_by(second->rtcp()));
 }
 
 TEST(Homes, OfOneNodeHaveOneKey) {
@@ -104,7 +104,7 @@ TEST(Homes, OfTwoNodesLoseTheirKeysTogetherOnceEveryWorkerHasLetGo) {
     carry_out(2);
     for (const auto* copy : copies) {
         EXPECT_TRUE(is_wiped(copy->rtp));
-        EXPECT_TRUE(is_wiped(copy->rtcp));
+        EXPECT_TRUE(is_wiped(copy->rtcp()));
     }
 }
 
