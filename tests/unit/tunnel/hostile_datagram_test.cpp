@@ -143,7 +143,7 @@ Bytes datagram(std::uint8_t type, std::uint16_t epoch, std::uint8_t sequence,
                 sequence,
                 static_cast<std::uint8_t>(fragment.size() >> 8),
                 static_cast<std::uint8_t>(fragment.size())};
-    bytes.insert(bytes.end(), fragment.begin(), fragment.end());
+    for (const auto byte : fragment) bytes.push_back(byte);
     return bytes;
 }
 
