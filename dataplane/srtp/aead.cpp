@@ -1,6 +1,6 @@
 // AES-GCM by IPsec-MB's direct (not job) functions. They are stateless, so keys are shared
-// by all cores; code is not, see AeadKey::t_path. Not the key derivation, and no knowledge of packets
-// beyond the two nonce layouts.
+// by all cores; code is not, see AeadKey::t_path. Not the key derivation, and no knowledge of
+// packets beyond the two nonce layouts.
 #include "dataplane/srtp/aead.h"
 
 // Without this the header declares names that clash with OpenSSL's wherever both meet.
