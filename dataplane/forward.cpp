@@ -158,7 +158,7 @@ unsigned Forwarder::rtp(std::span<OpenedRtp> group, std::span<const Recipient> r
         }
     }
     counters_.planned.add(planned);
-    return planned / static_cast<unsigned>(group.size());
+    return planned;
 }
 
 unsigned Forwarder::rtcp(Bytes compound, const Member& sender, Stream& stream,

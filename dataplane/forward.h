@@ -33,9 +33,9 @@ class Forwarder {
         : table_(table), egress_(egress), counters_(counters) {}
 
     // One copy of each packet to every other recipient of the conference; receiver by receiver, so
-    // that each key is fetched once for all of them. Returns how many legs each packet was planned
-    // for. Precondition: the packets' senders are members; their streams are granted to them, and
-    // this worker owns them.
+    // that each key is fetched once for all of them. Returns how many legs were planned in all.
+    // Precondition: the packets' senders are members; their streams are granted to them, and this
+    // worker owns them.
     unsigned rtp(std::span<OpenedRtp> group, std::span<const Recipient> recipients);
     // How many copies the next calls of rtp() will ask for at most; 0 when that is over.
     void expect(unsigned copies) {

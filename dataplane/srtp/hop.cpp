@@ -32,12 +32,12 @@ void add(Attempts& attempts, const Keyset* keys, std::uint64_t index, Proof proo
 }  // namespace
 
 Keyset::Keyset(const SessionKeys& keys, std::uint64_t key_epoch)
-    : profile(keys.profile),
+    : rtcp_(std::make_unique<const Seldom>(
+          keys.rtcp_key.first(traits_of(keys.profile).hop_key_bytes), keys.rtcp_salt.bytes())),
+      profile(keys.profile),
       is_double(traits_of(keys.profile).is_double),
       epoch(key_epoch),
-      rtp(keys.rtp_key.first(traits_of(keys.profile).hop_key_bytes), keys.rtp_salt.bytes()),
-      rtcp_(std::make_unique<const Seldom>(
-          keys.rtcp_key.first(traits_of(keys.profile).hop_key_bytes), keys.rtcp_salt.bytes())) {}
+      rtp(keys.rtp_key.first(traits_of(keys.profile).hop_key_bytes), keys.rtp_salt.bytes()) {}
 
 std::unique_ptr<const Keyset> make_keyset(Profile profile, const MasterKey& master,
                                           std::uint64_t epoch) {
