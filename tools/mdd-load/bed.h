@@ -2,6 +2,7 @@
 // from a TOML file, the same for every scenario. What it does there is scenario.h.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -24,6 +25,7 @@ struct EalSection {
 struct CpuSection {
     std::vector<unsigned> control;
     unsigned poll = 0;
+    std::chrono::milliseconds catch_up{};
 };
 
 struct PortSection {

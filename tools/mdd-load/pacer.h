@@ -1,5 +1,6 @@
 // When the next packet of a schedule is due at a given speed: an open loop that waits for nobody. A
-// sender that falls behind is not made to catch up in a burst; the time that it lost is told.
+// sender that falls behind for longer than a moment is not made to catch up in a burst; the time
+// that it lost is told.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +11,11 @@ namespace mdd::load {
 
 class Pacer {
   public:
-    // Later than this is behind schedule.
-    static constexpr double kSlack_seconds = 0.0005;
-
-    // Precondition: packets_per_second > 0.
+    // Later than `catch_up` is behind schedule. Precondition: packets_per_second > 0.
     Pacer(const Schedule& schedule, double packets_per_second, std::uint64_t ticks_per_second,
-          Tsc start)
+          Tsc start, Tsc catch_up)
         : events_(schedule.events()),
-          slack_(static_cast<Tsc>(kSlack_seconds * static_cast<double>(ticks_per_second))),
+          slack_(catch_up),
           cycle_ticks_(static_cast<double>(ticks_per_second) * static_cast<double>(events_.size()) /
                        packets_per_second),
           cycle_start_(start) {}

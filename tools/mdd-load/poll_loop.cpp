@@ -45,6 +45,7 @@ PollLoop::PollLoop(World& world, const Bed& bed, const Schedule& schedule, Port&
       asked_ip_(first_hop(bed)),
       given_next_hop_(bed.mdd.mac),
       ticks_per_second_(rte_get_tsc_hz()),
+      catch_up_(ticks_per_second_ / 1000 * static_cast<Tsc>(bed.cpu.catch_up.count())),
       journal_(world.plan().streams(), longest_inner_bytes(world.scenario())),
       transmitter_(world, journal_, port, pool),
       verifier_(world, journal_, TscScale(ticks_per_second_), bed.verify.every),
@@ -71,7 +72,7 @@ void PollLoop::use_next_hop() {
 }
 
 void PollLoop::start_sending(double packets_per_second, Tsc start) {
-    pacer_.emplace(schedule_, packets_per_second, ticks_per_second_, start);
+    pacer_.emplace(schedule_, packets_per_second, ticks_per_second_, start, catch_up_);
 }
 
 void PollLoop::report(bool on) {

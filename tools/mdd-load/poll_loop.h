@@ -84,6 +84,7 @@ class PollLoop {
     const net::Be32 asked_ip_;
     const std::optional<net::MacAddress> given_next_hop_;
     const std::uint64_t ticks_per_second_;
+    const Tsc catch_up_;
     Journal journal_;
     Transmitter transmitter_;
     Verifier verifier_;

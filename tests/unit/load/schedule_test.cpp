@@ -109,7 +109,7 @@ TEST(Speakers, TakeTurnsAndNobodyIsInTwoSlots) {
 
 TEST(Pacer, GivesEachPacketAtItsTimeAndNoneTwice) {
     const Laid laid(kTen + kAudio);
-    Pacer pacer(laid.schedule, 1000, 1'000'000, 5'000'000);
+    Pacer pacer(laid.schedule, 1000, 1'000'000, 5'000'000, 500);
     EXPECT_EQ(pacer.next(5'000'000), nullptr);
     for (Tsc now = 5'000'000; now < 7'000'000; now += 100)
         while (pacer.next(now)) {
@@ -120,12 +120,24 @@ TEST(Pacer, GivesEachPacketAtItsTimeAndNoneTwice) {
 
 TEST(Pacer, TimeThatNobodyCameIsNotCaughtUpWithAndTold) {
     const Laid laid(kTen + kAudio);
-    Pacer pacer(laid.schedule, 1000, 1'000'000, 0);
+    Pacer pacer(laid.schedule, 1000, 1'000'000, 0, 500);
     unsigned at_once = 0;
     while (pacer.next(1'000'000)) ++at_once;
     EXPECT_LE(at_once, 2u);
     EXPECT_NEAR(static_cast<double>(pacer.slipped()), 1e6, 1000);
     EXPECT_NE(pacer.next(1'001'000), nullptr);
+}
+
+TEST(Pacer, WhatWasDueInAShortAbsenceGoesOutAtOnce) {
+    const Laid laid(kTen + kAudio);
+    Pacer pacer(laid.schedule, 1000, 1'000'000, 0, 20'000);
+    while (pacer.next(1'000'000)) {
+    }
+    const auto slipped = pacer.slipped();
+    unsigned at_once = 0;
+    while (pacer.next(1'020'000)) ++at_once;
+    EXPECT_NEAR(at_once, 20, 1);
+    EXPECT_EQ(pacer.slipped(), slipped);
 }
 
 }  // namespace
