@@ -54,12 +54,14 @@ Schema<CpuSection> cpu_rows() {
              "Cores for the KMF and the progress.");
     rows.key("poll", &CpuSection::poll, integer<unsigned>(0, 1023), 0u, Reload::start,
              "The core that sends, receives and verifies; best its own.");
-    rows.key("catch_up", &CpuSection::catch_up,
-             duration(std::chrono::milliseconds(1), std::chrono::milliseconds(100)),
-             std::chrono::milliseconds(1), Reload::start,
-             "When the poll core was away for no longer than that, what was due meanwhile goes out "
-             "at once; else it is not sent at all, and the schedule is behind. For machines whose "
-             "host takes cores away.");
+    rows.key(
+        "catch_up", &CpuSection::catch_up,
+        duration(std::chrono::milliseconds(0), std::chrono::milliseconds(100)),
+        std::chrono::milliseconds(0), Reload::start,
+        "When the poll core was away for no longer than that, or than half a millisecond, what "
+        "was due meanwhile goes out at once; else it is not sent at all, and the schedule is "
+        "behind. For machines whose "
+        "host takes cores away.");
     return rows;
 }
 

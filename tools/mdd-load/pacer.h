@@ -3,6 +3,7 @@
 // that it lost is told.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "tools/mdd-load/schedule.h"
@@ -11,11 +12,15 @@ namespace mdd::load {
 
 class Pacer {
   public:
-    // Later than `catch_up` is behind schedule. Precondition: packets_per_second > 0.
+    // Later than this, and than `catch_up`, is behind schedule.
+    static constexpr double kSlack_seconds = 0.0005;
+
+    // Precondition: packets_per_second > 0.
     Pacer(const Schedule& schedule, double packets_per_second, std::uint64_t ticks_per_second,
           Tsc start, Tsc catch_up)
         : events_(schedule.events()),
-          slack_(catch_up),
+          slack_(std::max(
+              catch_up, static_cast<Tsc>(kSlack_seconds * static_cast<double>(ticks_per_second)))),
           cycle_ticks_(static_cast<double>(ticks_per_second) * static_cast<double>(events_.size()) /
                        packets_per_second),
           cycle_start_(start) {}
