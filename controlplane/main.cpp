@@ -36,8 +36,10 @@ struct Options {
     bool version = false;
 };
 
-void start_crypto() {
-    if (srtp::aead_start() != srtp::AeadStart::ok)
+void start_crypto(config::Cipher cipher) {
+    const auto code =
+        cipher == config::Cipher::ipsec_mb ? srtp::AeadCode::ipsec_mb : srtp::AeadCode::fastest;
+    if (srtp::aead_start(code) != srtp::AeadStart::ok)
         throw std::runtime_error(
             "This CPU has no AES-NI and PCLMULQDQ instructions, without which mdd cannot encrypt; "
             "run it on an x86-64 CPU that has them (in a virtual machine, expose them to the "
@@ -137,7 +139,7 @@ void write_json(const std::string& file, const Totals& totals) {
 
 int run(const config::MddConfig& config, const Options& options) {
     start_log("mdd", config.log.level);
-    start_crypto();
+    start_crypto(config.cpu.cipher);
     Node node(config);
     boost::asio::io_context io(1);
     Control control(io, control_settings(config, node.port_facts(), node.control_pool()),

@@ -23,6 +23,7 @@ struct EalConfig {
 };
 
 enum class Idle { poll, adaptive };
+enum class Cipher { fastest, ipsec_mb };
 
 // CPU numbers as the kernel counts them. Unless `allow_shared`, `workers` has each core once and
 // none of `control` (except by default on a machine with one core).
@@ -31,6 +32,7 @@ struct CpuConfig {
     std::vector<unsigned> workers;
     bool allow_shared = false;
     Idle idle = Idle::adaptive;
+    Cipher cipher = Cipher::fastest;
 };
 
 struct PoolConfig {

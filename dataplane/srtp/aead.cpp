@@ -1,6 +1,6 @@
-// AES-GCM by IPsec-MB's direct (not job) functions. They are stateless, so keys are shared
-// by all cores; code is not, see AeadKey::t_path. Not the key derivation, and no knowledge of
-// packets beyond the two nonce layouts.
+// AES-GCM by IPsec-MB's direct (not job) functions, or by gcm_vaes. They are stateless, so keys are
+// shared by all cores; the library's code is not, see AeadKey::t_path. Not the key derivation, and
+// no knowledge of packets beyond the two nonce layouts.
 #include "dataplane/srtp/aead.h"
 
 // Without this the header declares names that clash with OpenSSL's wherever both meet.
@@ -11,6 +11,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "dataplane/srtp/gcm_vaes.h"
+#include "dataplane/srtp/hot_memory.h"
 #include "dataplane/srtp/ipsec_mb.h"
 #include "dataplane/srtp/library_copy.h"
 #include "dataplane/srtp/nonce_ledger.h"
@@ -22,6 +24,7 @@ namespace {
 CodePath g_path;               // written by aead_start() before threads start, read by all
 IMB_MGR* g_manager = nullptr;  // likewise; lives as long as the process
 IMB_ARCH g_arch = IMB_ARCH_NONE;
+bool g_is_ours = false;  // gcm_vaes opens and seals
 
 [[noreturn]] void fail_self_test(const char* what) {
     std::fprintf(stderr,
@@ -70,15 +73,59 @@ void self_test(std::size_t key_bytes, Bytes expected) {
         fail_self_test("the refusal of a forged tag");
 }
 
+// The library's key, in memory for hot keys.
+struct LibraryKey : InHotMemory {
+    gcm_key_data expanded;
+    ~LibraryKey() { wipe(&expanded, sizeof expanded); }
+};
+
+// Whether our path makes the same as the library's of texts and headers whose lengths take every
+// turn of either.
+bool agree(const CodePath& ours, const CodePath& library) {
+    constexpr std::size_t kMostText = 1500, kStep = 3, kMostAad = 100, kAadStep = 7;
+    std::array<std::uint8_t, kMostText> text, made, expected;
+    for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<std::uint8_t>(7 * i);
+    const std::array<std::uint8_t, 16> nonce{1, 2, 3};
+    std::array<std::uint8_t, kTagBytes> tag, expected_tag;
+    gcm_context_data context;
+    gcm_key_data key;
+    alignas(kCacheLineBytes) std::array<std::uint8_t, kVaesKeyBytes> our_key{};
+    const auto same = [&](CodePath::Crypt our_crypt, CodePath::Crypt crypt, std::size_t bytes) {
+        const auto aad_bytes = bytes * kAadStep % kMostAad;
+        our_crypt(reinterpret_cast<const gcm_key_data*>(our_key.data()), &context, made.data(),
+                  text.data(), bytes, nonce.data(), text.data(), aad_bytes, tag.data(), tag.size());
+        crypt(&key, &context, expected.data(), text.data(), bytes, nonce.data(), text.data(),
+              aad_bytes, expected_tag.data(), expected_tag.size());
+        return tag == expected_tag && std::memcmp(made.data(), expected.data(), bytes) == 0;
+    };
+    for (const bool is_256 : {false, true}) {
+        (is_256 ? library.expand_256 : library.expand_128)(kTestKey, &key);
+        make_vaes_key(reinterpret_cast<const std::uint8_t*>(&key), our_key.data());
+        for (std::size_t bytes = 0; bytes <= kMostText; bytes += kStep) {
+            if (!same(is_256 ? ours.seal_256 : ours.seal_128,
+                      is_256 ? library.seal_256 : library.seal_128, bytes) ||
+                !same(is_256 ? ours.open_256 : ours.open_128,
+                      is_256 ? library.open_256 : library.open_128, bytes))
+                return false;
+        }
+    }
+    return true;
+}
+
+bool has_vaes(const IMB_MGR& manager) {
+    constexpr auto kNeeded =
+        IMB_FEATURE_AVX512_SKX | IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ | IMB_FEATURE_BMI2;
+    return g_arch == IMB_ARCH_AVX512 && (manager.features & kNeeded) == kNeeded;
+}
+
 #ifdef MDD_AUDIT
 // A MAC of the salt under the key: equal for equal (key, salt), and says nothing about either.
-std::uint64_t fingerprint_of(const std::uint8_t* expanded, bool is_256, Bytes salt) {
+std::uint64_t fingerprint_of(const gcm_key_data* key, CodePath::Crypt seal, Bytes salt) {
     gcm_context_data context;
     std::uint8_t tag[kTagBytes];
-    const Nonce ones{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-    (is_256 ? g_path.seal_256 : g_path.seal_128)(reinterpret_cast<const gcm_key_data*>(expanded),
-                                                 &context, nullptr, nullptr, 0, ones.data(),
-                                                 salt.data(), salt.size(), tag, kTagBytes);
+    const std::array<std::uint8_t, 16> ones{0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                            0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    seal(key, &context, nullptr, nullptr, 0, ones.data(), salt.data(), salt.size(), tag, kTagBytes);
     std::uint64_t fingerprint;
     std::memcpy(&fingerprint, tag, sizeof fingerprint);
     return fingerprint;
@@ -90,33 +137,50 @@ std::uint64_t fingerprint_of(const std::uint8_t* expanded, bool is_256, Bytes sa
 constinit thread_local const CodePath* AeadKey::t_path = &g_path;
 
 AeadKey::AeadKey(Bytes key, Bytes salt) : is_256_(key.size() == 32) {
-    static_assert(sizeof(gcm_key_data) == kExpandedBytes && alignof(gcm_key_data) <= 64);
     static_assert(sizeof(gcm_context_data) <= kContextBytes && alignof(gcm_context_data) <= 16);
-    (is_256_ ? g_path.expand_256 : g_path.expand_128)(
-        key.data(), reinterpret_cast<gcm_key_data*>(expanded_.data()));
+    static_assert(offsetof(AeadKey, powers_) == 0 &&
+                  offsetof(AeadKey, round_keys_) == kVaesRoundKeysAt);
+    const auto expand = is_256_ ? g_path.expand_256 : g_path.expand_128;
     std::memcpy(&salt_head_, salt.data(), sizeof salt_head_);
     std::memcpy(&salt_tail_, salt.data() + sizeof salt_head_, sizeof salt_tail_);
+    if (g_path.keys_are_ours) {
+        LibraryKey whole;
+        expand(key.data(), &whole.expanded);
+        make_vaes_key(reinterpret_cast<const std::uint8_t*>(&whole.expanded), powers_.data());
+    } else {
+        library_ = &(new LibraryKey)->expanded;
+        expand(key.data(), library_);
+    }
 #ifdef MDD_AUDIT
-    fingerprint_ = fingerprint_of(expanded_.data(), is_256_, salt);
+    fingerprint_ = fingerprint_of(in_use(), is_256_ ? g_path.seal_256 : g_path.seal_128, salt);
 #endif
 }
 
 AeadKey::~AeadKey() {
-    wipe(expanded_.data(), expanded_.size());
+    static_assert(offsetof(LibraryKey, expanded) == 0);
+    if (!g_path.keys_are_ours) delete reinterpret_cast<LibraryKey*>(library_);
+    wipe(&powers_, sizeof powers_);
     wipe(&salt_head_, sizeof salt_head_);
     wipe(&salt_tail_, sizeof salt_tail_);
+    wipe(round_keys_.data(), round_keys_.size());
 }
 
 void AeadKey::prefetch(std::size_t size_bytes) const {
-    constexpr std::size_t kLine = kCacheLineBytes, kLines = kExpandedBytes / kLine + 1;
-    // Round keys stand at the beginning, and behind them the hash powers, the highest one first: a
-    // short packet needs the last ones, one for each of its blocks and two more.
-    constexpr std::size_t kRoundKeyLines = 4, kBlock = 16;
-    const std::size_t powers = ((size_bytes + kBlock - 1) / kBlock + 2) * kBlock / kLine + 1;
-    const auto* key = expanded_.data();
-    prefetch_lines(key, kRoundKeyLines);
-    const auto first = kLines - std::min(powers, kLines - kRoundKeyLines);
-    prefetch_lines(key + first * kLine, kLines - first);
+    constexpr std::size_t kPowersInLine = kCacheLineBytes / kVaesPowerBytes;
+    constexpr std::size_t kLines = kVaesKeyBytes / kCacheLineBytes;
+    constexpr std::size_t kShortestHeader = 12, kNoText = kShortestHeader + kTagBytes;
+    if (!g_path.keys_are_ours) {
+        prefetch_lines(library_, sizeof(gcm_key_data) / kCacheLineBytes);
+        return;
+    }
+    // A power for each block of its text, for its header and for the lengths; and all round keys,
+    // which stand right behind.
+    const auto text_bytes = size_bytes - std::min(size_bytes, kNoText);
+    const auto powers =
+        std::min((text_bytes + kVaesPowerBytes - 1) / kVaesPowerBytes + 2, kVaesPowers);
+    const auto first = (kVaesPowers - powers) / kPowersInLine;
+    prefetch_lines(reinterpret_cast<const std::uint8_t*>(this) + first * kCacheLineBytes,
+                   kLines - first);
 }
 
 #ifdef MDD_AUDIT
@@ -125,7 +189,7 @@ void AeadKey::record_seal(const Nonce& nonce, Bytes aad, Bytes plaintext) const 
 }
 #endif
 
-AeadStart aead_start() {
+AeadStart aead_start(AeadCode code) {
     if (g_manager != nullptr) return AeadStart::ok;
     IMB_MGR* manager = alloc_mb_mgr(0);
     if (manager == nullptr) return AeadStart::no_aes;
@@ -142,6 +206,11 @@ AeadStart aead_start() {
               manager->gcm256_dec, manager->gcm128_pre, manager->gcm256_pre};
     g_manager = manager;
     g_arch = arch;
+    if (code == AeadCode::fastest && has_vaes(*manager)) {
+        const auto ours = vaes_code_path(g_path);
+        g_is_ours = agree(ours, g_path);
+        if (g_is_ours) g_path = ours;
+    }
     self_test(16, kTestSealed128);
     self_test(32, kTestSealed256);
     return AeadStart::ok;
@@ -152,6 +221,7 @@ bool aead_own_code() {
         LibraryCopy library;
         CodePath path;
     };
+    if (g_is_ours) return true;
     thread_local Own own;
     if (AeadKey::t_path == &own.path) return true;
     if (!own.library.make(reinterpret_cast<const void*>(g_path.seal_128))) return false;
@@ -169,6 +239,7 @@ IMB_MGR* ipsec_mb_manager() {
 }
 
 std::string_view aead_code_path() {
+    if (g_is_ours) return "VAES";
     switch (g_arch) {
         case IMB_ARCH_SSE:
             return "SSE";

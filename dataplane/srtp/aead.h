@@ -1,6 +1,6 @@
-// AES-GCM through IPsec-MB: the one open and the one seal function of the program, and the expanded
-// keys they take. Knows nothing of RTP. The only file, with kdf.cpp, that sees the IPsec-MB
-// library.
+// AES-GCM: the one open and the one seal function of the program, and the keys they take, which
+// IPsec-MB expands. Its functions open and seal, or ours (gcm_vaes.h) where the CPU has VAES. Knows
+// nothing of RTP. The only file, with kdf.cpp, that sees the IPsec-MB library.
 #pragma once
 
 #include <emmintrin.h>
@@ -10,35 +10,20 @@
 #include <string_view>
 
 #include "dataplane/srtp/bytes.h"
+#include "dataplane/srtp/code_path.h"
+#include "dataplane/srtp/gcm_vaes.h"
+#include "dataplane/srtp/prefetch.h"
 #include "dataplane/srtp/profile.h"
-
-// Of the library, whose header stays out of ours.
-struct gcm_key_data;
-struct gcm_context_data;
 
 namespace mdd::srtp {
 
 inline constexpr std::size_t kNonceBytes = 12;
 using Nonce = std::array<std::uint8_t, kNonceBytes>;
 
-// What is left of the library's manager for the hot path, in one cache line.
-struct alignas(64) CodePath {
-    using Crypt = void (*)(const gcm_key_data*, gcm_context_data*, std::uint8_t* out,
-                           const std::uint8_t* in, std::uint64_t bytes, const std::uint8_t* nonce,
-                           const std::uint8_t* aad, std::uint64_t aad_bytes, std::uint8_t* tag,
-                           std::uint64_t tag_bytes);
-    using Expand = void (*)(const void* key, gcm_key_data*);
-    Crypt seal_128 = nullptr;
-    Crypt seal_256 = nullptr;
-    Crypt open_128 = nullptr;
-    Crypt open_256 = nullptr;
-    Expand expand_128 = nullptr;
-    Expand expand_256 = nullptr;
-};
-
-// An AES-GCM key expanded for IPsec-MB (round keys and hash powers, 1008 bytes of secret) with its
-// session salt. Made off the poll cores; read-only and shareable between cores once published;
-// wiped when destroyed. Neither copyable nor movable: it is handed around by pointer.
+// An AES-GCM key as IPsec-MB expands it, round keys and hash powers, with its session salt: what
+// our cipher reads of it, or, where the library's serves, the way to all of it. Made off the poll
+// cores; read-only and shareable between cores once published; wiped when destroyed. Neither
+// copyable nor movable: it is handed around by pointer.
 class alignas(64) AeadKey {
   public:
     // `key`: 16 or 32 bytes of session key; `salt`: 12 bytes of session salt. Precondition:
@@ -62,13 +47,17 @@ class alignas(64) AeadKey {
     // Asks for the memory that a packet of `size_bytes` will read of this key, and does not wait
     // for it.
     void prefetch(std::size_t size_bytes) const;
+    // Asks for one line of it, for the sake of the translation of its address: that is what takes
+    // longest where keys lie on many pages, and holds up whatever the core does meanwhile, but for
+    // other translations.
+    void prefetch_address() const { srtp::prefetch(round_keys_.data()); }
 
   private:
     friend bool open(const AeadKey&, Nonce, Bytes, Bytes, std::uint8_t*);
     friend void seal(const AeadKey&, Nonce, Bytes, Bytes, std::uint8_t*);
     friend bool aead_own_code();
-    // sizeof(gcm_key_data) and, rounded up, sizeof(gcm_context_data), checked in aead.cpp.
-    static constexpr std::size_t kExpandedBytes = 1008, kContextBytes = 96;
+    // Rounded up, sizeof(gcm_context_data), checked in aead.cpp.
+    static constexpr std::size_t kContextBytes = 96;
 
     // The first 8 bytes and the last 4, as numbers. In two words, as they are for every packet:
     // byte by byte this cost a tenth of the whole loop.
@@ -79,6 +68,10 @@ class alignas(64) AeadKey {
         std::memcpy(made.data(), &head, sizeof head);
         std::memcpy(made.data() + sizeof head, &tail, sizeof tail);
         return made;
+    }
+    // What the functions of the code path in use take.
+    const gcm_key_data* in_use() const {
+        return t_path->keys_are_ours ? reinterpret_cast<const gcm_key_data*>(this) : library_;
     }
     void crypt(CodePath::Crypt with, const Nonce& nonce, Bytes aad, Bytes in, std::uint8_t* out,
                std::uint8_t* tag) const;
@@ -91,10 +84,15 @@ class alignas(64) AeadKey {
     // each, where either of them alone needs 121.
     static constinit thread_local const CodePath* t_path;
 
-    alignas(64) std::array<std::uint8_t, kExpandedBytes> expanded_{};
+    // From here on as gcm_vaes.h lays a key out.
+    union {
+        alignas(64) std::array<std::uint8_t, kVaesPowers * kVaesPowerBytes> powers_{};
+        gcm_key_data* library_;  // owned; where the library's functions serve
+    };
     std::uint64_t salt_head_ = 0;  // as in memory
     std::uint32_t salt_tail_ = 0;
     bool is_256_ = false;
+    alignas(16) std::array<std::uint8_t, kVaesRoundKeyBytes> round_keys_{};
 #ifdef MDD_AUDIT
     std::uint64_t fingerprint_ = 0;  // for the nonce ledger; a hash, not key bytes
 #endif
@@ -113,18 +111,23 @@ bool open(const AeadKey& key, Nonce nonce, Bytes aad, Bytes sealed, std::uint8_t
 void seal(const AeadKey& key, Nonce nonce, Bytes aad, Bytes plaintext, std::uint8_t* sealed);
 
 enum class AeadStart : std::uint8_t { ok, no_aes };
+// What opens and seals: ours where the CPU has VAES, or IPsec-MB's functions on every CPU.
+enum class AeadCode : std::uint8_t { fastest, ipsec_mb };
 
-// Picks the best code path of IPsec-MB for this CPU and self-tests it with RFC 7714 §16 vectors.
-// Call once, before any other function here and before threads start. no_aes: this CPU has no
+// Picks the best code path for this CPU and self-tests it with RFC 7714 §16 vectors; ours is held
+// against the library's first, and if one byte differs the library's is taken. Only the first call
+// counts, before any other function here and before threads start. no_aes: this CPU has no
 // AES-NI/PCLMUL, nothing here may be used.
-AeadStart aead_start();
+AeadStart aead_start(AeadCode code = AeadCode::fastest);
 
 // Gives the calling thread an image of the cipher's library of its own, for open() and seal(), and
-// self-tests it: cores that share one slow each other down. Lasts as long as the thread. False: it
-// goes on with the shared one. After aead_start(); not while it polls.
+// self-tests it: cores that share one slow each other down. Nothing to do where ours serves, which
+// writes nothing that cores share. Lasts as long as the thread. False: it goes on with the shared
+// one. After aead_start(); not while it polls.
 bool aead_own_code();
 
-// "SSE", "AVX", "AVX2" or "AVX512"; and the version text of the library. After aead_start().
+// "VAES" where ours serves, else IPsec-MB's "SSE", "AVX", "AVX2" or "AVX512"; and the version text
+// of the library. After aead_start().
 std::string_view aead_code_path();
 std::string_view aead_library_version();
 
@@ -142,8 +145,7 @@ std::string_view aead_library_version();
     std::memcpy(&tail, nonce.data() + sizeof head, sizeof tail);
     const auto in_one_store = _mm_set_epi64x(tail, static_cast<std::int64_t>(head));
     alignas(16) std::array<std::uint8_t, kContextBytes> context;
-    with(reinterpret_cast<const gcm_key_data*>(expanded_.data()),
-         reinterpret_cast<gcm_context_data*>(context.data()), out, in.data(), in.size(),
+    with(in_use(), reinterpret_cast<gcm_context_data*>(context.data()), out, in.data(), in.size(),
          reinterpret_cast<const std::uint8_t*>(&in_one_store), aad.data(), aad.size(), tag,
          kTagBytes);
 }

@@ -16,8 +16,8 @@
 namespace mdd::srtp {
 
 // Session keys of one direction, expanded. Made by control, read-only afterwards, shared by the
-// workers of a node; whoever made it frees it once every worker has acknowledged letting go. 1088
-// bytes, and 1024 for SRTCP, which few packets need, elsewhere.
+// workers of a node; whoever made it frees it once every worker has acknowledged letting go. 576
+// bytes, and 512 for SRTCP, which few packets need, elsewhere.
 class Keyset : public InHotMemory {
     struct Seldom : InCoolMemory {
         Seldom(Bytes session_key, Bytes salt) : key(session_key, salt) {}

@@ -31,6 +31,13 @@ class Exchange256(LabTest):
         exchange(self)
 
 
+class ExchangeByTheLibrary(LabTest):
+    def test_three_endpoints_exchange_where_mdd_is_told_to_seal_with_ipsec_mb(self):
+        self.edit("mdd.toml", "[cpu]\n", "[cpu]\ncipher = \"ipsec-mb\"\n")
+        exchange(self)
+        self.assertNotIn("crypto VAES", self.log_of_mdd())
+
+
 class Joining(LabTest):
     def test_a_late_joiner_hears_from_the_first_packet_under_its_first_ekt_key(self):
         self.start_servers()

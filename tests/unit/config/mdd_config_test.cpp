@@ -31,6 +31,7 @@ TEST(MddConfig, MinimalFileGetsComputedDefaults) {
     EXPECT_EQ(config.cpu.control, (std::vector<unsigned>{0}));
     EXPECT_EQ(config.cpu.workers, (std::vector<unsigned>{1, 2, 3, 4, 5, 6, 7}));
     EXPECT_EQ(config.cpu.idle, config::Idle::adaptive);
+    EXPECT_EQ(config.cpu.cipher, config::Cipher::fastest);
     ASSERT_EQ(config.ports.size(), 1u);
     EXPECT_EQ(config.ports[0].name, "port0");
     EXPECT_EQ(config.ports[0].rx_queues, 7u);
@@ -58,6 +59,7 @@ TEST(MddConfig, CompleteFileIsTakenAsWritten) {
     EXPECT_EQ(config.eal.extra_args, (std::vector<std::string>{"--log-level=lib.eal:debug"}));
     EXPECT_EQ(config.cpu.workers, (std::vector<unsigned>{2, 3, 4, 5, 6, 7}));
     EXPECT_EQ(config.cpu.idle, config::Idle::poll);
+    EXPECT_EQ(config.cpu.cipher, config::Cipher::ipsec_mb);
     EXPECT_EQ(config.pool.mbufs_per_numa, 262143u);
     ASSERT_EQ(config.ports.size(), 2u);
     EXPECT_EQ(config.ports[0].gateway, (std::vector<std::uint32_t>{0xc0000201}));

@@ -70,12 +70,11 @@ TEST(Homes, OfOneNodeHaveOneKey) {
         EXPECT_EQ(transmit_keys_of(change, worker), keys->at(0));
 }
 
-// Round keys and hash powers, a kibibyte; also read when the key is gone and its memory serves
+// Round keys, hash powers and salt; also read when the key is gone and its memory serves
 // nobody yet.
 bool is_wiped(const srtp::AeadKey& key) {
-    constexpr std::size_t kSecretBytes = 1008;
     const auto* from = reinterpret_cast<const volatile std::uint8_t*>(&key);
-    return std::all_of(from, from + kSecretBytes, [](std::uint8_t byte) { return byte == 0; });
+    return std::all_of(from, from + srtp::kVaesKeyBytes, [](std::uint8_t byte) { return byte == 0; });
 }
 
 TEST(Homes, OfTwoNodesLoseTheirKeysTogetherOnceEveryWorkerHasLetGo) {

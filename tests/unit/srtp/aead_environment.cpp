@@ -2,13 +2,15 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/srtp/aead.h"
+#include "tests/unit/srtp/cipher_to_test.h"
 
 namespace {
 
 class AeadEnvironment : public testing::Environment {
   public:
     void SetUp() override {
-        ASSERT_EQ(mdd::srtp::aead_start(), mdd::srtp::AeadStart::ok) << "this CPU has no AES-NI";
+        ASSERT_EQ(mdd::srtp::aead_start(mdd::test::cipher_to_test()), mdd::srtp::AeadStart::ok)
+            << "this CPU has no AES-NI";
     }
 };
 

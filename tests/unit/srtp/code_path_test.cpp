@@ -1,11 +1,12 @@
-// Runs every SRTP vector on the code path that IPsec-MB picks for this CPU, and prints its name; to
-// be run natively and under qemu-x86_64 with other CPU models. Exit codes: 0 all agree, 1 a vector
-// differs, 3 this CPU has no AES.
+// Runs every SRTP vector on the code path that is picked for this CPU, and prints its name; to be
+// run natively, with either cipher, and under qemu-x86_64 with other CPU models. Exit codes: 0 all
+// agree, 1 a vector differs, 3 this CPU has no AES.
 #include <cstdio>
 #include <set>
 
 #include "dataplane/srtp/kdf.h"
 #include "tests/support/hop_packets.h"
+#include "tests/unit/srtp/cipher_to_test.h"
 #include "tests/unit/srtp/vector_cases.h"
 
 namespace mdd::test {
@@ -74,7 +75,7 @@ bool long_packet_agrees(const LongCase& c) {
 }
 
 int run() {
-    if (srtp::aead_start() == srtp::AeadStart::no_aes) {
+    if (srtp::aead_start(cipher_to_test()) == srtp::AeadStart::no_aes) {
         std::puts("this CPU has no AES-NI and PCLMULQDQ: refused");
         return 3;
     }

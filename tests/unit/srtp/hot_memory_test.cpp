@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "tests/support/memory_policy.h"
@@ -113,6 +115,24 @@ TEST(HotMemory, WhatWasFreedServesItsNodeAndNoOther) {
     hot_free(first, kSize);
     hot_free(other, kSize);
     hot_free(any, kSize);
+}
+
+TEST(HotMemory, WhatIsSeldomReadLiesOnNoPageOfWhatEveryPacketReads) {
+    if (kIsHeap) GTEST_SKIP() << "the sanitizer's allocator knows no kinds";
+    constexpr std::size_t kSize = 64 * 17;
+    std::set<std::uintptr_t> often, seldom;
+    std::vector<std::pair<void*, std::size_t>> pieces;
+    for (int i = 0; i < 5000; ++i)
+        for (auto* pages : {&often, &seldom}) {
+            void* piece =
+                hot_allocate(kSize, pages == &often ? Read::by_every_packet : Read::seldom);
+            const auto at = reinterpret_cast<std::uintptr_t>(piece);
+            pages->insert({at / kHugePage, (at + kSize - 1) / kHugePage});
+            pieces.emplace_back(piece, kSize);
+        }
+    EXPECT_GE(often.size(), 2u) << "too few to tell";
+    for (const auto page : seldom) EXPECT_FALSE(often.contains(page));
+    for (const auto& [piece, size] : pieces) hot_free(piece, size);
 }
 
 // Last: the refusal is remembered.

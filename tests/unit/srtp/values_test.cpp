@@ -54,10 +54,9 @@ TEST(Secret, ShorterContentLeavesZerosBehind) {
 TEST(AeadKey, ExpandedKeyIsWipedWhenDestroyed) {
     alignas(AeadKey) std::uint8_t room[sizeof(AeadKey)] = {};
     auto* key = new (room) AeadKey(kPattern, Bytes(kPattern).first(12));
-    EXPECT_FALSE(all_zero(room, 1008));
-    EXPECT_FALSE(all_zero(room + 1008, 12));
+    EXPECT_FALSE(all_zero(room, kVaesKeyBytes));
     key->~AeadKey();
-    EXPECT_TRUE(all_zero(room, 1008 + 12));
+    EXPECT_TRUE(all_zero(room, kVaesKeyBytes));
 }
 
 TEST(Demux, EveryFirstByteHasItsKind) {

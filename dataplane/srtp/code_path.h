@@ -1,0 +1,31 @@
+// The cipher functions that a CPU is served with: IPsec-MB's, or ours on the library's keys.
+#pragma once
+
+#include <cstdint>
+
+// Of the library, whose header stays out of ours.
+struct gcm_key_data;
+struct gcm_context_data;
+
+namespace mdd::srtp {
+
+// What is left of the library's manager for the hot path, in one cache line.
+struct alignas(64) CodePath {
+    // `key`: as the library has expanded it, or, with `keys_are_ours`, as gcm_vaes.h lays it out.
+    // `out`: `bytes` of text and nothing behind them; may be `in` itself. `nonce`: 12 bytes, in 16
+    // that may be read. `tag`: `tag_bytes`, made in either direction; whoever opens compares.
+    using Crypt = void (*)(const gcm_key_data* key, gcm_context_data*, std::uint8_t* out,
+                           const std::uint8_t* in, std::uint64_t bytes, const std::uint8_t* nonce,
+                           const std::uint8_t* aad, std::uint64_t aad_bytes, std::uint8_t* tag,
+                           std::uint64_t tag_bytes);
+    using Expand = void (*)(const void* key, gcm_key_data*);
+    Crypt seal_128 = nullptr;
+    Crypt seal_256 = nullptr;
+    Crypt open_128 = nullptr;
+    Crypt open_256 = nullptr;
+    Expand expand_128 = nullptr;
+    Expand expand_256 = nullptr;
+    bool keys_are_ours = false;
+};
+
+}  // namespace mdd::srtp

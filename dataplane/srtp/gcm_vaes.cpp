@@ -1,0 +1,326 @@
+// AES-GCM for CPUs with VAES and VPCLMULQDQ: see gcm_vaes.h. Four blocks to a register.
+//
+// A packet is a row of blocks: the last block of the AAD, the blocks of text, the block of lengths.
+// The row of the counters begins at the same place: the counter of the tag's mask stands above the
+// AAD, so that text, keystream and hash lie in the same lanes. GHASH works on blocks with their
+// bytes reversed, and on hash powers that IPsec-MB has multiplied by x already, so that a product
+// of two needs no shift (Gueron and Kounavis, "Intel Carry-Less Multiplication Instruction and its
+// Usage for Computing the GCM Mode", 2010).
+#include "dataplane/srtp/gcm_vaes.h"
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "dataplane/srtp/profile.h"
+
+// For every function here: the program itself is built for CPUs without these.
+#define MDD_VAES \
+    gnu::target( \
+        "avx512f,avx512vl,avx512bw,avx512dq,vaes,vpclmulqdq,aes,pclmul,bmi,bmi2,ssse3,sse4.1")
+#define MDD_VAES_INLINE [[gnu::always_inline, MDD_VAES]] inline
+
+namespace mdd::srtp {
+namespace {
+
+using Address = std::uintptr_t;
+
+constexpr std::size_t kBlock = 16, kLanes = 4, kVector = kBlock * kLanes;
+// Vectors in a chunk, after which the hash is reduced to one block.
+constexpr std::size_t kVectors = 4, kChunk = kVectors * kVector;
+static_assert(kVaesPowers == kVectors * kLanes && kVaesPowerBytes == kBlock);
+constexpr std::uint64_t kAllBytes = ~std::uint64_t{0};
+constexpr std::uint64_t kBehindFirstBlock = kAllBytes << kBlock;
+
+// A sum of products, not yet reduced: 256 bits a lane, as 128-bit parts that overlap by half.
+struct Product {
+    __m512i low, middle, high;
+};
+
+template <std::size_t Rounds>
+struct Pass {
+    const std::uint8_t* key;
+    __m512i round_keys[Rounds + 1];
+    __m512i counters;  // of the next vector, bytes reversed
+    // Where lane 0 of the next vector is read and written. Numbers, because the first ones lie
+    // before the packet.
+    Address in, out;
+    __m128i hash;  // of what came before `hashed`, bytes reversed; next: XORed into the next block
+    __m512i hashed[kVectors];  // sealed, and to be hashed beside the next vectors' rounds
+    __m128i mask;              // of the tag
+};
+
+// Masked in words only, here and where vectors are taken apart: for the plain forms, GCC 12 warns
+// of its own header.
+MDD_VAES_INLINE __m512i in_every_lane(__m128i block) {
+    return _mm512_maskz_broadcast_i32x4(0xffff, block);
+}
+
+MDD_VAES_INLINE __m128i first_lane(__m512i blocks) {
+    return _mm512_maskz_extracti32x4_epi32(0xf, blocks, 0);
+}
+
+MDD_VAES_INLINE __m128i last_byte_first() {
+    return _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+MDD_VAES_INLINE __m128i reversed(__m128i block) {
+    return _mm_shuffle_epi8(block, last_byte_first());
+}
+
+MDD_VAES_INLINE __m512i reversed(__m512i blocks) {
+    return _mm512_shuffle_epi8(blocks, in_every_lane(last_byte_first()));
+}
+
+MDD_VAES_INLINE __m512i in_first_lane(__m128i block) {
+    return _mm512_zextsi128_si512(block);
+}
+
+// The first `count` bytes, or lanes of two words; none for 0, at most all there are.
+MDD_VAES_INLINE __mmask64 first_bytes(std::uint64_t count) {
+    return _bzhi_u64(kAllBytes, static_cast<unsigned>(count));
+}
+MDD_VAES_INLINE __mmask8 first_lanes(std::uint64_t count) {
+    return static_cast<__mmask8>(_bzhi_u32(0xff, 2 * static_cast<unsigned>(count)));
+}
+
+// H^highest and the three powers below it, one in each lane.
+MDD_VAES_INLINE __m512i powers(const std::uint8_t* key, std::uint64_t highest) {
+    return _mm512_loadu_si512(key + kBlock * (kVaesPowers - highest));
+}
+
+// Likewise for the last blocks of a row: those of H^highest down to H^lowest.
+MDD_VAES_INLINE __m512i powers(const std::uint8_t* key, std::uint64_t highest,
+                               std::uint64_t lowest) {
+    return _mm512_maskz_loadu_epi64(first_lanes(highest - lowest + 1),
+                                    key + kBlock * (kVaesPowers - highest));
+}
+
+MDD_VAES_INLINE Product no_product() {
+    return {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+}
+
+MDD_VAES_INLINE void add_product(Product& sum, __m512i blocks, __m512i powers_of_h) {
+    constexpr int kXorOfThree = 0x96;
+    sum.low = _mm512_xor_si512(sum.low, _mm512_clmulepi64_epi128(blocks, powers_of_h, 0x00));
+    sum.high = _mm512_xor_si512(sum.high, _mm512_clmulepi64_epi128(blocks, powers_of_h, 0x11));
+    sum.middle =
+        _mm512_ternarylogic_epi64(sum.middle, _mm512_clmulepi64_epi128(blocks, powers_of_h, 0x01),
+                                  _mm512_clmulepi64_epi128(blocks, powers_of_h, 0x10), kXorOfThree);
+}
+
+MDD_VAES_INLINE __m128i sum_of_lanes(__m512i lanes) {
+    const auto half = _mm256_xor_si256(_mm512_maskz_extracti64x4_epi64(0xff, lanes, 0),
+                                       _mm512_maskz_extracti64x4_epi64(0xff, lanes, 1));
+    return _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+// All lanes as one block, modulo x^128 + x^7 + x^2 + x + 1: the low half is folded into the high
+// one, 64 bits at a time.
+MDD_VAES_INLINE __m128i reduced(const Product& sum) {
+    constexpr int kHalvesSwapped = 0x4e;
+    const auto polynomial = _mm_set_epi64x(0, static_cast<long long>(0xc200000000000000));
+    auto low = sum_of_lanes(_mm512_xor_si512(sum.low, _mm512_bslli_epi128(sum.middle, 8)));
+    const auto high = sum_of_lanes(_mm512_xor_si512(sum.high, _mm512_bsrli_epi128(sum.middle, 8)));
+    for (int fold = 0; fold < 2; ++fold)
+        low = _mm_xor_si128(_mm_shuffle_epi32(low, kHalvesSwapped),
+                            _mm_clmulepi64_si128(low, polynomial, 0x00));
+    return _mm_xor_si128(low, high);
+}
+
+// The next Vectors * 64 bytes of keystream. With `hashing`, a chunk that was sealed before is
+// multiplied between the rounds, which would otherwise leave the multiplier idle.
+template <std::size_t Vectors, bool hashing, std::size_t Rounds>
+MDD_VAES_INLINE void make_keystream(Pass<Rounds>& pass, __m512i (&stream)[Vectors]) {
+    const auto next = in_every_lane(_mm_set_epi32(0, 0, 0, kLanes));
+    auto sum = no_product();
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < Vectors; ++v) {
+        stream[v] = _mm512_xor_si512(reversed(pass.counters), pass.round_keys[0]);
+        pass.counters = _mm512_add_epi32(pass.counters, next);
+    }
+#pragma GCC unroll 16
+    for (std::size_t round = 1; round < Rounds; ++round) {
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < Vectors; ++v)
+            stream[v] = _mm512_aesenc_epi128(stream[v], pass.round_keys[round]);
+        if (hashing && round % 2 == 1 && round / 2 < kVectors) {
+            // The first one last: it waits for the hash of the chunk before.
+            const auto v = (round / 2 + 1) % kVectors;
+            const auto blocks = v == 0 ? _mm512_xor_si512(pass.hashed[v], in_first_lane(pass.hash))
+                                       : pass.hashed[v];
+            add_product(sum, blocks, powers(pass.key, kLanes * (kVectors - v)));
+        }
+    }
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < Vectors; ++v)
+        stream[v] = _mm512_aesenclast_epi128(stream[v], pass.round_keys[Rounds]);
+    if (hashing) pass.hash = reduced(sum);
+}
+
+// The text of vector `v`, 0 where `bytes` has no bit.
+template <std::size_t Rounds>
+MDD_VAES_INLINE __m512i load(const Pass<Rounds>& pass, std::size_t v, __mmask64 bytes) {
+    return _mm512_maskz_loadu_epi8(bytes, reinterpret_cast<const void*>(pass.in + v * kVector));
+}
+
+template <std::size_t Rounds>
+MDD_VAES_INLINE void store(const Pass<Rounds>& pass, std::size_t v, __mmask64 bytes, __m512i text) {
+    _mm512_mask_storeu_epi8(reinterpret_cast<void*>(pass.out + v * kVector), bytes, text);
+}
+
+// A whole chunk, of which `first` has the AAD in its first block. Leaves what is to be hashed of it
+// in `hashed` when it seals, which can be hashed only then; hashes it at once when it opens.
+template <bool sealing, bool first, std::size_t Rounds>
+MDD_VAES_INLINE void crypt_chunk(Pass<Rounds>& pass) {
+    constexpr auto bytes_of = [](std::size_t v) {
+        return first && v == 0 ? kBehindFirstBlock : kAllBytes;
+    };
+    __m512i text[kVectors], stream[kVectors];
+    if constexpr (!sealing) {
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < kVectors; ++v) {
+            text[v] = load(pass, v, bytes_of(v));
+            pass.hashed[v] = reversed(text[v]);
+        }
+    }
+    make_keystream<kVectors, !sealing || !first>(pass, stream);
+    if constexpr (first) pass.mask = first_lane(stream[0]);
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kVectors; ++v) {
+        if constexpr (sealing) text[v] = load(pass, v, bytes_of(v));
+        const auto made = _mm512_xor_si512(text[v], stream[v]);
+        store(pass, v, bytes_of(v), made);
+        if constexpr (sealing) pass.hashed[v] = reversed(_mm512_maskz_mov_epi8(bytes_of(v), made));
+    }
+    pass.in += kChunk;
+    pass.out += kChunk;
+}
+
+// What is left: at most a chunk, in Vectors vectors of which the last may be partly filled. `bytes`
+// counts from lane 0 of the first. Then the block of lengths, and the hash of all is complete.
+template <bool sealing, bool first, std::size_t Vectors, std::size_t Rounds>
+MDD_VAES_INLINE void crypt_last(Pass<Rounds>& pass, std::uint64_t bytes, __m128i lengths) {
+    const auto blocks = (bytes + kBlock - 1) / kBlock;
+    __mmask64 masks[Vectors];
+    __m512i text[Vectors], stream[Vectors];
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < Vectors; ++v) {
+        masks[v] = v + 1 == Vectors ? first_bytes(bytes - v * kVector) : kAllBytes;
+        if (first && v == 0) masks[v] &= kBehindFirstBlock;
+        text[v] = load(pass, v, masks[v]);
+    }
+    make_keystream<Vectors, sealing && !first>(pass, stream);
+    if constexpr (first) pass.mask = first_lane(stream[0]);
+    // A whole chunk leaves no power for the block of lengths, which is hashed by itself then.
+    const bool with_lengths = Vectors < kVectors || blocks < kVaesPowers;
+    const std::uint64_t last_power = with_lengths ? 2 : 1;
+    auto sum = no_product();
+    if (with_lengths) add_product(sum, in_first_lane(lengths), powers(pass.key, 1, 1));
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < Vectors; ++v) {
+        const auto made = _mm512_xor_si512(text[v], stream[v]);
+        store(pass, v, masks[v], made);
+        auto hashed = reversed(sealing ? _mm512_maskz_mov_epi8(masks[v], made) : text[v]);
+        if (v == 0) hashed = _mm512_xor_si512(hashed, in_first_lane(pass.hash));
+        const auto highest = blocks - 1 - v * kLanes + last_power;
+        add_product(
+            sum, hashed,
+            v + 1 == Vectors ? powers(pass.key, highest, last_power) : powers(pass.key, highest));
+    }
+    pass.hash = reduced(sum);
+    if (with_lengths) return;
+    sum = no_product();
+    add_product(sum, in_first_lane(_mm_xor_si128(pass.hash, lengths)), powers(pass.key, 1, 1));
+    pass.hash = reduced(sum);
+}
+
+template <bool sealing, bool first, std::size_t Rounds>
+MDD_VAES_INLINE void crypt_rest(Pass<Rounds>& pass, std::uint64_t bytes, __m128i lengths) {
+    if (bytes <= kVector)
+        crypt_last<sealing, first, 1>(pass, bytes, lengths);
+    else if (bytes <= 2 * kVector)
+        crypt_last<sealing, first, 2>(pass, bytes, lengths);
+    else if (bytes <= 3 * kVector)
+        crypt_last<sealing, first, 3>(pass, bytes, lengths);
+    else
+        crypt_last<sealing, first, 4>(pass, bytes, lengths);
+}
+
+// The hash of all blocks of the AAD but the last, XORed with the last: what stands in lane 0 of the
+// first vector.
+MDD_VAES_INLINE __m128i first_block(const std::uint8_t* key, const std::uint8_t* aad,
+                                    std::uint64_t bytes) {
+    auto hash = _mm_setzero_si128();
+    while (bytes > kBlock) {
+        const auto ahead = (bytes - 1) / kBlock, blocks = ahead < kLanes ? ahead : kLanes;
+        const auto part = reversed(_mm512_maskz_loadu_epi64(first_lanes(blocks), aad));
+        auto sum = no_product();
+        add_product(sum, _mm512_xor_si512(part, in_first_lane(hash)), powers(key, blocks, 1));
+        hash = reduced(sum);
+        aad += blocks * kBlock;
+        bytes -= blocks * kBlock;
+    }
+    const auto last = _mm_maskz_loadu_epi8(static_cast<__mmask16>(first_bytes(bytes)), aad);
+    return _mm_xor_si128(hash, reversed(last));
+}
+
+// CodePath::Crypt.
+template <std::size_t Rounds, bool sealing>
+[[MDD_VAES]] void crypt(const gcm_key_data* expanded, gcm_context_data*, std::uint8_t* out,
+                        const std::uint8_t* in, std::uint64_t bytes, const std::uint8_t* nonce,
+                        const std::uint8_t* aad, std::uint64_t aad_bytes, std::uint8_t* tag,
+                        std::uint64_t) {
+    constexpr std::int64_t kBits = 8;
+    Pass<Rounds> pass;
+    pass.key = reinterpret_cast<const std::uint8_t*>(expanded);
+#pragma GCC unroll 16
+    for (std::size_t round = 0; round <= Rounds; ++round)
+        pass.round_keys[round] = in_every_lane(_mm_loadu_si128(
+            reinterpret_cast<const __m128i*>(pass.key + kVaesRoundKeysAt + round * kBlock)));
+    const auto whole_nonce = reversed(_mm_loadu_si128(reinterpret_cast<const __m128i*>(nonce)));
+    pass.counters =
+        _mm512_add_epi32(in_every_lane(_mm_and_si128(whole_nonce, _mm_set_epi32(-1, -1, -1, 0))),
+                         _mm512_set_epi32(0, 0, 0, 4, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1));
+    pass.hash = first_block(pass.key, aad, aad_bytes);
+    pass.in = reinterpret_cast<Address>(in) - kBlock;
+    pass.out = reinterpret_cast<Address>(out) - kBlock;
+    const auto lengths = _mm_set_epi64x(static_cast<std::int64_t>(aad_bytes) * kBits,
+                                        static_cast<std::int64_t>(bytes) * kBits);
+    auto left = bytes + kBlock;
+    if (left <= kChunk) {
+        crypt_rest<sealing, true>(pass, left, lengths);
+    } else {
+        crypt_chunk<sealing, true>(pass);
+        for (left -= kChunk; left > kChunk; left -= kChunk) crypt_chunk<sealing, false>(pass);
+        crypt_rest<sealing, false>(pass, left, lengths);
+    }
+    static_assert(kTagBytes == kBlock);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(tag),
+                     _mm_xor_si128(reversed(pass.hash), pass.mask));
+}
+
+constexpr std::size_t kRounds128 = 10, kRounds256 = 14;
+
+}  // namespace
+
+void make_vaes_key(const std::uint8_t* expanded, std::uint8_t* key) {
+    // Of the library: round keys from the beginning; hash powers up to the end, the first one last.
+    constexpr std::size_t kExpandedBytes = 1008, kPowerBytes = kVaesPowers * kVaesPowerBytes;
+    std::copy_n(expanded + kExpandedBytes - kPowerBytes, kPowerBytes, key);
+    std::copy_n(expanded, kVaesRoundKeyBytes, key + kVaesRoundKeysAt);
+}
+
+CodePath vaes_code_path(const CodePath& library) {
+    auto path = library;
+    path.seal_128 = crypt<kRounds128, true>;
+    path.seal_256 = crypt<kRounds256, true>;
+    path.open_128 = crypt<kRounds128, false>;
+    path.open_256 = crypt<kRounds256, false>;
+    path.keys_are_ours = true;
+    return path;
+}
+
+}  // namespace mdd::srtp

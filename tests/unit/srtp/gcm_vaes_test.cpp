@@ -1,0 +1,161 @@
+// Our cipher against IPsec-MB's, byte for byte, and what it touches: neither a byte outside of its
+// buffers, nor another one than the library would.
+#include "dataplane/srtp/gcm_vaes.h"
+
+#define NO_COMPAT_IMB_API_053
+#include <gtest/gtest.h>
+#include <intel-ipsec-mb.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "dataplane/srtp/aead.h"
+#include "dataplane/srtp/profile.h"
+
+namespace mdd::srtp {
+namespace {
+
+using ByteVector = std::vector<std::uint8_t>;
+using Tag = std::array<std::uint8_t, kTagBytes>;
+
+// Bytes between two pages that nobody may touch; they end where the second one begins, or begin
+// where the first one ends.
+class Fenced {
+  public:
+    enum class At { beginning, end };
+    Fenced(std::size_t size_bytes, At at)
+        : page_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))),
+          room_((size_bytes + page_ - 1) / page_ * page_),
+          memory_(static_cast<std::uint8_t*>(
+              mmap(nullptr, room_ + 2 * page_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
+          bytes_(memory_ + page_ + (at == At::end ? room_ - size_bytes : 0), size_bytes) {
+        if (room_ != 0 && mprotect(memory_ + page_, room_, PROT_READ | PROT_WRITE) != 0)
+            throw std::bad_alloc();
+    }
+    ~Fenced() { munmap(memory_, room_ + 2 * page_); }
+    Fenced(const Fenced&) = delete;
+    Fenced& operator=(const Fenced&) = delete;
+    MutableBytes bytes() const { return bytes_; }
+
+  private:
+    std::size_t page_, room_;
+    std::uint8_t* memory_;
+    MutableBytes bytes_;
+};
+
+class GcmVaes : public testing::TestWithParam<std::size_t> {
+  protected:
+    void SetUp() override {
+        if (aead_code_path() != "VAES") GTEST_SKIP() << "this CPU has no VAES";
+        init_mb_mgr_auto(manager_.get(), nullptr);
+        const auto key = random_bytes(GetParam());
+        (is_256() ? manager_->gcm256_pre : manager_->gcm128_pre)(key.data(), &library_key_);
+        make_vaes_key(reinterpret_cast<const std::uint8_t*>(&library_key_), key_.data());
+    }
+    ByteVector random_bytes(std::size_t size) {
+        ByteVector bytes(size);
+        std::generate(bytes.begin(), bytes.end(),
+                      [&] { return static_cast<std::uint8_t>(random_()); });
+        return bytes;
+    }
+    bool is_256() const { return GetParam() == 32; }
+
+    struct Made {
+        ByteVector text;
+        Tag tag;
+        bool operator==(const Made&) const = default;
+    };
+    Made by_library(bool sealing, const ByteVector& nonce, Bytes aad, Bytes text) {
+        const auto crypt = sealing ? (is_256() ? manager_->gcm256_enc : manager_->gcm128_enc)
+                                   : (is_256() ? manager_->gcm256_dec : manager_->gcm128_dec);
+        Made made{ByteVector(text.size()), {}};
+        gcm_context_data context;
+        crypt(&library_key_, &context, made.text.data(), text.data(), text.size(), nonce.data(),
+              aad.data(), aad.size(), made.tag.data(), kTagBytes);
+        return made;
+    }
+    void by_ours(bool sealing, const ByteVector& nonce, Bytes aad, Bytes text, std::uint8_t* out,
+                 std::uint8_t* tag) {
+        const auto crypt = sealing ? (is_256() ? path_.seal_256 : path_.seal_128)
+                                   : (is_256() ? path_.open_256 : path_.open_128);
+        crypt(reinterpret_cast<const gcm_key_data*>(key_.data()), nullptr, out, text.data(),
+              text.size(), nonce.data(), aad.data(), aad.size(), tag, kTagBytes);
+    }
+    // Both directions, apart and in place, in buffers with nothing around them.
+    void expect_the_same(std::size_t text_bytes, std::size_t aad_bytes, Fenced::At at) {
+        const Fenced text(text_bytes, at), aad(aad_bytes, at), out(text_bytes, at),
+            tag(kTagBytes, at);
+        std::ranges::copy(random_bytes(text_bytes), text.bytes().begin());
+        std::ranges::copy(random_bytes(aad_bytes), aad.bytes().begin());
+        const auto nonce = random_bytes(kNonceRoom);
+        for (const bool sealing : {true, false}) {
+            const auto expected = by_library(sealing, nonce, aad.bytes(), text.bytes());
+            const auto made = [&](const Fenced& where) {
+                return Made{ByteVector(where.bytes().begin(), where.bytes().end()), [&] {
+                                Tag copy;
+                                std::ranges::copy(tag.bytes(), copy.begin());
+                                return copy;
+                            }()};
+            };
+            by_ours(sealing, nonce, aad.bytes(), text.bytes(), out.bytes().data(),
+                    tag.bytes().data());
+            ASSERT_EQ(made(out), expected) << text_bytes << " bytes, AAD of " << aad_bytes;
+            by_ours(sealing, nonce, aad.bytes(), text.bytes(), text.bytes().data(),
+                    tag.bytes().data());
+            ASSERT_EQ(made(text), expected) << "in place, " << text_bytes << " bytes";
+        }
+    }
+
+    static constexpr std::size_t kNonceRoom = 16;
+
+  private:
+    struct Free {
+        void operator()(IMB_MGR* manager) const { free_mb_mgr(manager); }
+    };
+    std::unique_ptr<IMB_MGR, Free> manager_{alloc_mb_mgr(0)};
+    gcm_key_data library_key_;
+    alignas(64) std::array<std::uint8_t, kVaesKeyBytes> key_{};
+    const CodePath path_ = vaes_code_path({});
+    std::mt19937_64 random_{7};
+};
+
+INSTANTIATE_TEST_SUITE_P(KeyBytes, GcmVaes, testing::Values(16, 32),
+                         testing::PrintToStringParamName());
+
+TEST_P(GcmVaes, MakesOfEveryLengthWhatTheLibraryMakesAndTouchesNothingAround) {
+    for (std::size_t bytes = 0; bytes <= 1600; ++bytes)
+        expect_the_same(bytes, bytes * 7 % 61,
+                        bytes % 2 == 0 ? Fenced::At::end : Fenced::At::beginning);
+}
+
+TEST_P(GcmVaes, MakesOfEveryLengthOfTheAadWhatTheLibraryMakes) {
+    for (std::size_t aad_bytes = 0; aad_bytes <= 300; ++aad_bytes)
+        for (const std::size_t bytes : {0, 1, 240, 241, 256, 257})
+            expect_the_same(bytes, aad_bytes, Fenced::At::end);
+}
+
+// The block counter is more than one byte, and more than two.
+TEST_P(GcmVaes, CountsBlocksBeyondAByteAndBeyondTwo) {
+    for (const std::size_t bytes : {4063, 4064, 4065, 9000, 70'000, 1'100'000})
+        expect_the_same(bytes, 12, Fenced::At::end);
+}
+
+TEST_P(GcmVaes, WritesBehindNeitherTextNorTag) {
+    constexpr std::uint8_t kUntouched = 0x55;
+    for (const std::size_t bytes : {0, 1, 15, 16, 47, 48, 49, 100, 240, 255, 300, 1200}) {
+        ByteVector out(bytes + kTagBytes + 64, kUntouched);
+        const auto text = random_bytes(bytes), nonce = random_bytes(kNonceRoom);
+        by_ours(true, nonce, {}, text, out.data(), out.data() + bytes);
+        EXPECT_TRUE(std::all_of(out.begin() + static_cast<std::ptrdiff_t>(bytes + kTagBytes),
+                                out.end(), [](auto byte) { return byte == kUntouched; }))
+            << bytes;
+    }
+}
+
+}  // namespace
+}  // namespace mdd::srtp
