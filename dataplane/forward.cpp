@@ -72,6 +72,27 @@ void write_header(Bytes received, std::uint16_t sequence, std::uint8_t* to) {
 // How far ahead of the copy that is being made its neighbours are asked for: a key comes line by
 // line, while recipients and legs lie side by side.
 constexpr std::size_t kKeysAhead = 2, kRecipientsAhead = 4;
+// Of how many keys the addresses are translated together.
+constexpr std::size_t kAddressesTogether = 8;
+
+// Calls `visit` with the slots that the first copies of a packet of `sender` go to.
+template <typename Visit>
+void for_first_copies(const Member& sender, Visit visit) {
+    const auto recipients = sender.recipients;
+    std::size_t visited = 0;
+    for (std::size_t slot = 0; slot < recipients.size() && visited < kKeysAhead; ++slot) {
+        if (slot == sender.slot || recipients[slot].tx == nullptr) continue;
+        visit(slot);
+        ++visited;
+    }
+}
+
+// One translation takes as long as some copies do, and several side by side no longer than one.
+void prefetch_addresses(std::span<const Recipient> recipients, std::size_t from) {
+    const auto end = std::min(recipients.size(), from + kAddressesTogether);
+    for (auto slot = from; slot < end; ++slot)
+        if (const auto* keys = recipients[slot].tx) keys->rtp.prefetch_address();
+}
 
 }  // namespace
 
@@ -81,16 +102,16 @@ void Forwarder::prefetch_recipients(const Member& sender) {
         if (i != sender.slot) srtp::prefetch(&recipients[i]);
 }
 
-void Forwarder::prefetch_first_copies(const Member& sender, const Stream& stream,
-                                      std::size_t packet_bytes) {
-    const auto recipients = sender.recipients;
-    std::size_t asked = 0;
-    for (std::size_t slot = 0; slot < recipients.size() && asked < kKeysAhead; ++slot) {
-        if (slot == sender.slot || recipients[slot].tx == nullptr) continue;
+void Forwarder::prefetch_first_addresses(const Member& sender, const Stream& stream) {
+    for_first_copies(sender, [&](std::size_t slot) {
         srtp::prefetch(&stream.legs[slot]);
-        recipients[slot].tx->rtp.prefetch(packet_bytes);
-        ++asked;
-    }
+        sender.recipients[slot].tx->rtp.prefetch_address();
+    });
+}
+
+void Forwarder::prefetch_first_keys(const Member& sender, std::size_t packet_bytes) {
+    for_first_copies(
+        sender, [&](std::size_t slot) { sender.recipients[slot].tx->rtp.prefetch(packet_bytes); });
 }
 
 [[gnu::always_inline]] inline Verdict Forwarder::rtp_leg(OpenedRtp& opened, Leg& leg,
@@ -142,6 +163,7 @@ unsigned Forwarder::rtp(std::span<OpenedRtp> group, std::span<const Recipient> r
     for (std::size_t slot = 0; slot < recipients.size(); ++slot) {
         const auto& to = recipients[slot];
         const auto ahead = slot + kKeysAhead;
+        if (slot % kAddressesTogether == 0) prefetch_addresses(recipients, ahead);
         if (ahead < recipients.size() && !(one_sender && ahead == sender))
             if (const auto* keys = recipients[ahead].tx)
                 keys->rtp.prefetch(group.front().body_bytes);

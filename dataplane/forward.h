@@ -42,10 +42,11 @@ class Forwarder {
         copies == 0 ? egress_.expect_no_more() : egress_.expect(copies);
     }
     // Asks for the memory that rtp() will begin with for a packet of `sender`, and does not wait
-    // for it: who receives; then, when that is there, the first receivers' keys and legs.
+    // for it: who receives; when that is there, the first receivers' legs and the addresses of
+    // their keys; then these keys.
     static void prefetch_recipients(const Member& sender);
-    static void prefetch_first_copies(const Member& sender, const Stream& stream,
-                                      std::size_t packet_bytes);
+    static void prefetch_first_addresses(const Member& sender, const Stream& stream);
+    static void prefetch_first_keys(const Member& sender, std::size_t packet_bytes);
 
     // Seals `compound` (plain RTCP) and sends it: to every other keyed member, or to `target` only.
     unsigned rtcp(srtp::Bytes compound, const Member& sender, Stream& stream,

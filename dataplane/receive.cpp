@@ -73,8 +73,9 @@ void Receiver::rtp(const Lane& lane) {
     groups_.form(lane);
     forwarder_.expect(copies_of(lane));
     const auto groups = groups_.all();
+    prefetch_addresses(lane);
     prefetch_packets(lane, groups.front());
-    prefetch_copies(lane, groups.front());
+    prefetch_keys(lane, groups.front());
     for (std::size_t i = 0; i < groups.size(); ++i) {
         const bool last = i + 1 == groups.size();
         if (!last) prefetch_packets(lane, groups[i + 1]);
@@ -82,7 +83,7 @@ void Receiver::rtp(const Lane& lane) {
         for (unsigned k = 0; k < groups[i].count; ++k)
             rtp_packet(lane.packets[groups[i].places[k]]);
         clock_.mark(Stage::open);
-        if (!last) prefetch_copies(lane, groups[i + 1]);
+        if (!last) prefetch_keys(lane, groups[i + 1]);
         clock_.mark(Stage::gather);
         forward_opened(*lane.packets[groups[i].places[0]].sender);
         clock_.mark(Stage::copy);
@@ -98,9 +99,10 @@ unsigned Receiver::copies_of(const Lane& lane) {
 }
 
 // A burst waits for memory together: first the streams and recipients of all packets are asked for,
-// then, one group ahead of its turn, what only they know the place of: in two parts, what opening
-// reads and what the first copy does, so that neither has more to wait for than memory gives at
-// once.
+// then the first legs and one line of every key, since nothing takes longer than the translation of
+// an address that was not used lately; then, one group ahead of its turn, the rest: in two parts,
+// what opening reads and what the first copies do, so that neither has more to wait for than memory
+// gives at once.
 void Receiver::prefetch_streams(const Lane& lane) const {
     for (unsigned i = 0; i < lane.count; ++i) {
         const auto& packet = lane.packets[i];
@@ -109,6 +111,18 @@ void Receiver::prefetch_streams(const Lane& lane) const {
         const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
         if (const auto* stream = packet.sender->endpoint->streams.find(ssrc))
             stream->prefetch(srtp::load_be16(packet.data + kSequenceAt));
+        const auto& hop = packet.sender->endpoint->hop;
+        if (hop.keyed()) hop.newest()->rtp.prefetch_address();
+    }
+}
+
+void Receiver::prefetch_addresses(const Lane& lane) const {
+    for (const auto& group : groups_.all()) {
+        const auto& packet = lane.packets[group.places[0]];
+        if (packet.bytes < srtp::kRtpFixedHeaderBytes) continue;
+        const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
+        if (const auto* stream = packet.sender->endpoint->streams.find(ssrc))
+            Forwarder::prefetch_first_addresses(*packet.sender, *stream);
     }
 }
 
@@ -123,12 +137,9 @@ void Receiver::prefetch_packets(const Lane& lane, const LaneGroup& group) const 
     }
 }
 
-void Receiver::prefetch_copies(const Lane& lane, const LaneGroup& group) const {
+void Receiver::prefetch_keys(const Lane& lane, const LaneGroup& group) {
     const auto& packet = lane.packets[group.places[0]];
-    if (packet.bytes < srtp::kRtpFixedHeaderBytes) return;
-    const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
-    if (const auto* stream = packet.sender->endpoint->streams.find(ssrc))
-        Forwarder::prefetch_first_copies(*packet.sender, *stream, packet.bytes);
+    Forwarder::prefetch_first_keys(*packet.sender, packet.bytes);
 }
 
 // The steps of rtp_packet(), each compiled into it: as calls they cost a fortieth of the loop.

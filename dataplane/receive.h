@@ -62,8 +62,9 @@ class Receiver {
     // Copies that the lane asks for at most.
     static unsigned copies_of(const Lane& lane);
     void prefetch_streams(const Lane& lane) const;
+    void prefetch_addresses(const Lane& lane) const;
     void prefetch_packets(const Lane& lane, const LaneGroup& group) const;
-    void prefetch_copies(const Lane& lane, const LaneGroup& group) const;
+    static void prefetch_keys(const Lane& lane, const LaneGroup& group);
     void rtp_packet(const MediaPacket& packet);
     // False: the packet has met its end already.
     bool gather(RtpJob& job);
