@@ -74,7 +74,8 @@ TEST(Homes, OfOneNodeHaveOneKey) {
 // nobody yet.
 bool is_wiped(const srtp::AeadKey& key) {
     const auto* from = reinterpret_cast<const volatile std::uint8_t*>(&key);
-    return std::all_of(from, from + srtp::kVaesKeyBytes, [](std::uint8_t byte) { return byte == 0; });
+    return std::all_of(from, from + srtp::kVaesKeyBytes,
+                       [](std::uint8_t byte) { return byte == 0; });
 }
 
 TEST(Homes, OfTwoNodesLoseTheirKeysTogetherOnceEveryWorkerHasLetGo) {
