@@ -71,7 +71,7 @@ void write_header(Bytes received, std::uint16_t sequence, std::uint8_t* to) {
 
 // How far ahead of the copy that is being made its neighbours are asked for: a key comes line by
 // line, while recipients and legs lie side by side.
-constexpr std::size_t kKeysAhead = 2, kRecipientsAhead = 4;
+constexpr std::size_t kKeysAhead = 3, kRecipientsAhead = 4;
 // Of how many keys the addresses are translated together.
 constexpr std::size_t kAddressesTogether = 8;
 
