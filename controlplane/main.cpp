@@ -44,6 +44,11 @@ void start_crypto(config::Cipher cipher) {
             "This CPU has no AES-NI and PCLMULQDQ instructions, without which mdd cannot encrypt; "
             "run it on an x86-64 CPU that has them (in a virtual machine, expose them to the "
             "guest).");
+    if (srtp::aead_disagreed())
+        spdlog::warn(
+            "AES-GCM of mdd's own has made other bytes than IPsec-MB's and is not used; this CPU, "
+            "or "
+            "this build of mdd or of the library, has a fault");
 }
 
 int print_version() {

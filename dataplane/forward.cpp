@@ -88,10 +88,12 @@ void for_first_copies(const Member& sender, Visit visit) {
 }
 
 // One translation takes as long as some copies do, and several side by side no longer than one.
-void prefetch_addresses(std::span<const Recipient> recipients, std::size_t from) {
+void prefetch_addresses(std::span<const Recipient> recipients, std::size_t from,
+                        std::size_t left_out) {
     const auto end = std::min(recipients.size(), from + kAddressesTogether);
     for (auto slot = from; slot < end; ++slot)
-        if (const auto* keys = recipients[slot].tx) keys->rtp.prefetch_address();
+        if (const auto* keys = recipients[slot].tx; slot != left_out && keys != nullptr)
+            keys->rtp.prefetch_address();
 }
 
 }  // namespace
@@ -159,15 +161,17 @@ unsigned Forwarder::rtp(std::span<OpenedRtp> group, std::span<const Recipient> r
     const bool one_sender = std::all_of(group.begin(), group.end(), [&](const OpenedRtp& opened) {
         return opened.sender == sender;
     });
+    const auto left_out = one_sender ? sender : recipients.size();
+    const auto packet_bytes = group.front().header.size() + group.front().body_bytes +
+                              srtp::kMaxOhbBytes + srtp::kTagBytes;
     unsigned planned = 0;
     for (std::size_t slot = 0; slot < recipients.size(); ++slot) {
         const auto& to = recipients[slot];
         const auto ahead = slot + kKeysAhead;
-        if (slot % kAddressesTogether == 0) prefetch_addresses(recipients, ahead);
-        if (ahead < recipients.size() && !(one_sender && ahead == sender))
-            if (const auto* keys = recipients[ahead].tx)
-                keys->rtp.prefetch(group.front().body_bytes);
-        if (one_sender && slot == sender) continue;
+        if (slot % kAddressesTogether == 0) prefetch_addresses(recipients, ahead, left_out);
+        if (ahead < recipients.size() && ahead != left_out)
+            if (const auto* keys = recipients[ahead].tx) keys->rtp.prefetch(packet_bytes);
+        if (slot == left_out) continue;
         if (to.state == Recipient::State::absent) continue;
         for (auto& opened : group) {
             if (opened.sender == slot) continue;

@@ -99,10 +99,10 @@ unsigned Receiver::copies_of(const Lane& lane) {
 }
 
 // A burst waits for memory together: first the streams and recipients of all packets are asked for,
-// then the first legs and one line of every key, since nothing takes longer than the translation of
-// an address that was not used lately; then, one group ahead of its turn, the rest: in two parts,
-// what opening reads and what the first copies do, so that neither has more to wait for than memory
-// gives at once.
+// then the first legs and one line of each key that comes first, since nothing takes longer than
+// the translation of an address that was not used lately; then, one group ahead of its turn, the
+// rest: in two parts, what opening reads and what the first copies do, so that neither has more to
+// wait for than memory gives at once.
 void Receiver::prefetch_streams(const Lane& lane) const {
     for (unsigned i = 0; i < lane.count; ++i) {
         const auto& packet = lane.packets[i];

@@ -71,12 +71,12 @@ Schema<CpuConfig> cpu_rows() {
         Reload::start,
         "What a worker without packets does: poll on, or sleep ever longer up to a fraction of "
         "a millisecond.");
-    rows.key(
-        "cipher", &CpuConfig::cipher,
-        choice<Cipher>({{"fastest", Cipher::fastest}, {"ipsec-mb", Cipher::ipsec_mb}}),
-        Cipher::fastest, Reload::start,
-        "Whose AES-GCM seals: mdd's own where the CPU has VAES and it agrees with IPsec-MB's at "
-        "start, else IPsec-MB's; or always IPsec-MB's.");
+    rows.key("cipher", &CpuConfig::cipher,
+             choice<Cipher>({{"fastest", Cipher::fastest}, {"ipsec-mb", Cipher::ipsec_mb}}),
+             Cipher::fastest, Reload::start,
+             "Whose AES-GCM opens and seals: mdd's own where the CPU has VAES and it agrees with "
+             "IPsec-MB's at "
+             "start, else IPsec-MB's; or always IPsec-MB's.");
     return rows;
 }
 

@@ -10,7 +10,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
+#include <string>
 
+#include "dataplane/srtp/cipher_check.h"
 #include "dataplane/srtp/gcm_vaes.h"
 #include "dataplane/srtp/hot_memory.h"
 #include "dataplane/srtp/ipsec_mb.h"
@@ -24,13 +27,13 @@ namespace {
 CodePath g_path;               // written by aead_start() before threads start, read by all
 IMB_MGR* g_manager = nullptr;  // likewise; lives as long as the process
 IMB_ARCH g_arch = IMB_ARCH_NONE;
-bool g_is_ours = false;  // gcm_vaes opens and seals
+bool g_disagreed = false;
 
 [[noreturn]] void fail_self_test(const char* what) {
     std::fprintf(stderr,
-                 "aead self-test: %s does not match RFC 7714 section 16; the IPsec-MB library "
-                 "cannot be used\n",
-                 what);
+                 "aead self-test: %s does not match RFC 7714 section 16; the cipher %s cannot be "
+                 "used\n",
+                 what, std::string(aead_code_path()).c_str());
     std::abort();
 }
 
@@ -73,49 +76,17 @@ void self_test(std::size_t key_bytes, Bytes expected) {
         fail_self_test("the refusal of a forged tag");
 }
 
-// The library's key, in memory for hot keys.
-struct LibraryKey : InHotMemory {
-    gcm_key_data expanded;
+// A key as the library expands it. Made where hot_allocate() has room for it, or on the stack.
+struct LibraryKey {
+    gcm_key_data expanded{};
     ~LibraryKey() { wipe(&expanded, sizeof expanded); }
 };
+static_assert(offsetof(LibraryKey, expanded) == 0);
 
-// Whether our path makes the same as the library's of texts and headers whose lengths take every
-// turn of either.
-bool agree(const CodePath& ours, const CodePath& library) {
-    constexpr std::size_t kMostText = 1500, kStep = 3, kMostAad = 100, kAadStep = 7;
-    std::array<std::uint8_t, kMostText> text, made, expected;
-    for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<std::uint8_t>(7 * i);
-    const std::array<std::uint8_t, 16> nonce{1, 2, 3};
-    std::array<std::uint8_t, kTagBytes> tag, expected_tag;
-    gcm_context_data context;
-    gcm_key_data key;
-    alignas(kCacheLineBytes) std::array<std::uint8_t, kVaesKeyBytes> our_key{};
-    const auto same = [&](CodePath::Crypt our_crypt, CodePath::Crypt crypt, std::size_t bytes) {
-        const auto aad_bytes = bytes * kAadStep % kMostAad;
-        our_crypt(reinterpret_cast<const gcm_key_data*>(our_key.data()), &context, made.data(),
-                  text.data(), bytes, nonce.data(), text.data(), aad_bytes, tag.data(), tag.size());
-        crypt(&key, &context, expected.data(), text.data(), bytes, nonce.data(), text.data(),
-              aad_bytes, expected_tag.data(), expected_tag.size());
-        return tag == expected_tag && std::memcmp(made.data(), expected.data(), bytes) == 0;
-    };
-    for (const bool is_256 : {false, true}) {
-        (is_256 ? library.expand_256 : library.expand_128)(kTestKey, &key);
-        make_vaes_key(reinterpret_cast<const std::uint8_t*>(&key), our_key.data());
-        for (std::size_t bytes = 0; bytes <= kMostText; bytes += kStep) {
-            if (!same(is_256 ? ours.seal_256 : ours.seal_128,
-                      is_256 ? library.seal_256 : library.seal_128, bytes) ||
-                !same(is_256 ? ours.open_256 : ours.open_128,
-                      is_256 ? library.open_256 : library.open_128, bytes))
-                return false;
-        }
-    }
-    return true;
-}
-
+// Whether the library takes its VAES code, and with it the layout of keys that ours reads.
 bool has_vaes(const IMB_MGR& manager) {
-    constexpr auto kNeeded =
-        IMB_FEATURE_AVX512_SKX | IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ | IMB_FEATURE_BMI2;
-    return g_arch == IMB_ARCH_AVX512 && (manager.features & kNeeded) == kNeeded;
+    return g_arch == IMB_ARCH_AVX512 &&
+           (manager.features & IMB_CPUFLAGS_AVX512_T2) == IMB_CPUFLAGS_AVX512_T2;
 }
 
 #ifdef MDD_AUDIT
@@ -136,7 +107,7 @@ std::uint64_t fingerprint_of(const gcm_key_data* key, CodePath::Crypt seal, Byte
 
 constinit thread_local const CodePath* AeadKey::t_path = &g_path;
 
-AeadKey::AeadKey(Bytes key, Bytes salt) : is_256_(key.size() == 32) {
+AeadKey::AeadKey(Bytes key, Bytes salt, Read read) : is_256_(key.size() == 32), read_(read) {
     static_assert(sizeof(gcm_context_data) <= kContextBytes && alignof(gcm_context_data) <= 16);
     static_assert(offsetof(AeadKey, powers_) == 0 &&
                   offsetof(AeadKey, round_keys_) == kVaesRoundKeysAt);
@@ -146,9 +117,10 @@ AeadKey::AeadKey(Bytes key, Bytes salt) : is_256_(key.size() == 32) {
     if (g_path.keys_are_ours) {
         LibraryKey whole;
         expand(key.data(), &whole.expanded);
-        make_vaes_key(reinterpret_cast<const std::uint8_t*>(&whole.expanded), powers_.data());
+        make_vaes_key(reinterpret_cast<const std::uint8_t*>(&whole.expanded),
+                      reinterpret_cast<std::uint8_t*>(this));
     } else {
-        library_ = &(new LibraryKey)->expanded;
+        library_ = &(new (hot_allocate(sizeof(LibraryKey), read)) LibraryKey)->expanded;
         expand(key.data(), library_);
     }
 #ifdef MDD_AUDIT
@@ -157,12 +129,14 @@ AeadKey::AeadKey(Bytes key, Bytes salt) : is_256_(key.size() == 32) {
 }
 
 AeadKey::~AeadKey() {
-    static_assert(offsetof(LibraryKey, expanded) == 0);
-    if (!g_path.keys_are_ours) delete reinterpret_cast<LibraryKey*>(library_);
-    wipe(&powers_, sizeof powers_);
+    if (!g_path.keys_are_ours) {
+        reinterpret_cast<LibraryKey*>(library_)->~LibraryKey();
+        hot_free(library_, sizeof(LibraryKey));
+    }
+    wipe(powers_.data(), powers_.size());
     wipe(&salt_head_, sizeof salt_head_);
     wipe(&salt_tail_, sizeof salt_tail_);
-    wipe(round_keys_.data(), round_keys_.size());
+    wipe(&round_keys_, sizeof round_keys_);
 }
 
 void AeadKey::prefetch(std::size_t size_bytes) const {
@@ -208,8 +182,8 @@ AeadStart aead_start(AeadCode code) {
     g_arch = arch;
     if (code == AeadCode::fastest && has_vaes(*manager)) {
         const auto ours = vaes_code_path(g_path);
-        g_is_ours = agree(ours, g_path);
-        if (g_is_ours) g_path = ours;
+        g_disagreed = !agrees_with_library(ours, g_path);
+        if (!g_disagreed) g_path = ours;
     }
     self_test(16, kTestSealed128);
     self_test(32, kTestSealed256);
@@ -221,7 +195,7 @@ bool aead_own_code() {
         LibraryCopy library;
         CodePath path;
     };
-    if (g_is_ours) return true;
+    if (g_path.keys_are_ours) return true;
     thread_local Own own;
     if (AeadKey::t_path == &own.path) return true;
     if (!own.library.make(reinterpret_cast<const void*>(g_path.seal_128))) return false;
@@ -234,12 +208,16 @@ bool aead_own_code() {
     return true;
 }
 
+bool aead_disagreed() {
+    return g_disagreed;
+}
+
 IMB_MGR* ipsec_mb_manager() {
     return g_manager;
 }
 
 std::string_view aead_code_path() {
-    if (g_is_ours) return "VAES";
+    if (g_path.keys_are_ours) return "VAES";
     switch (g_arch) {
         case IMB_ARCH_SSE:
             return "SSE";

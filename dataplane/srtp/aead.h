@@ -12,6 +12,7 @@
 #include "dataplane/srtp/bytes.h"
 #include "dataplane/srtp/code_path.h"
 #include "dataplane/srtp/gcm_vaes.h"
+#include "dataplane/srtp/hot_memory.h"
 #include "dataplane/srtp/prefetch.h"
 #include "dataplane/srtp/profile.h"
 
@@ -26,9 +27,10 @@ using Nonce = std::array<std::uint8_t, kNonceBytes>;
 // copyable nor movable: it is handed around by pointer.
 class alignas(64) AeadKey {
   public:
-    // `key`: 16 or 32 bytes of session key; `salt`: 12 bytes of session salt. Precondition:
-    // aead_start() succeeded.
-    AeadKey(Bytes key, Bytes salt);
+    // `key`: 16 or 32 bytes of session key; `salt`: 12 bytes of session salt; `read`: where what is
+    // kept elsewhere lies. Precondition: aead_start() succeeded. Where the library serves: throws
+    // std::bad_alloc.
+    AeadKey(Bytes key, Bytes salt, Read read = Read::by_every_packet);
     ~AeadKey();
     AeadKey(const AeadKey&) = delete;
     AeadKey& operator=(const AeadKey&) = delete;
@@ -44,8 +46,8 @@ class alignas(64) AeadKey {
     Nonce rtcp_nonce(std::uint32_t ssrc, std::uint32_t index) const {
         return nonce(std::uint64_t{ssrc} << 16, index);
     }
-    // Asks for the memory that a packet of `size_bytes` will read of this key, and does not wait
-    // for it.
+    // Asks for the memory that a packet of `size_bytes`, header, ciphertext and tag, will read of
+    // this key, and does not wait for it.
     void prefetch(std::size_t size_bytes) const;
     // Asks for one line of it, for the sake of the translation of its address: that is what takes
     // longest where keys lie on many pages, and holds up whatever the core does meanwhile, but for
@@ -85,14 +87,15 @@ class alignas(64) AeadKey {
     static constinit thread_local const CodePath* t_path;
 
     // From here on as gcm_vaes.h lays a key out.
-    union {
-        alignas(64) std::array<std::uint8_t, kVaesPowers * kVaesPowerBytes> powers_{};
-        gcm_key_data* library_;  // owned; where the library's functions serve
-    };
+    alignas(64) std::array<std::uint8_t, kVaesPowers * kVaesPowerBytes> powers_{};
     std::uint64_t salt_head_ = 0;  // as in memory
     std::uint32_t salt_tail_ = 0;
     bool is_256_ = false;
-    alignas(16) std::array<std::uint8_t, kVaesRoundKeyBytes> round_keys_{};
+    Read read_;
+    union {
+        alignas(16) std::array<std::uint8_t, kVaesRoundKeyBytes> round_keys_{};
+        gcm_key_data* library_;  // owned; where the library's functions serve
+    };
 #ifdef MDD_AUDIT
     std::uint64_t fingerprint_ = 0;  // for the nonce ledger; a hash, not key bytes
 #endif
@@ -125,6 +128,10 @@ AeadStart aead_start(AeadCode code = AeadCode::fastest);
 // writes nothing that cores share. Lasts as long as the thread. False: it goes on with the shared
 // one. After aead_start(); not while it polls.
 bool aead_own_code();
+
+// True: ours would have served and made one byte differently; a fault of CPU, compiler or library.
+// After aead_start().
+bool aead_disagreed();
 
 // "VAES" where ours serves, else IPsec-MB's "SSE", "AVX", "AVX2" or "AVX512"; and the version text
 // of the library. After aead_start().

@@ -18,8 +18,7 @@
 
 // For every function here: the program itself is built for CPUs without these.
 #define MDD_VAES \
-    gnu::target( \
-        "avx512f,avx512vl,avx512bw,avx512dq,vaes,vpclmulqdq,aes,pclmul,bmi,bmi2,ssse3,sse4.1")
+    gnu::target("avx512f,avx512vl,avx512bw,avx512dq,vaes,vpclmulqdq,aes,pclmul,bmi2,ssse3,sse4.1")
 #define MDD_VAES_INLINE [[gnu::always_inline, MDD_VAES]] inline
 
 namespace mdd::srtp {
@@ -307,9 +306,8 @@ constexpr std::size_t kRounds128 = 10, kRounds256 = 14;
 }  // namespace
 
 void make_vaes_key(const std::uint8_t* expanded, std::uint8_t* key) {
-    // Of the library: round keys from the beginning; hash powers up to the end, the first one last.
-    constexpr std::size_t kExpandedBytes = 1008, kPowerBytes = kVaesPowers * kVaesPowerBytes;
-    std::copy_n(expanded + kExpandedBytes - kPowerBytes, kPowerBytes, key);
+    constexpr std::size_t kPowerBytes = kVaesPowers * kVaesPowerBytes;
+    std::copy_n(expanded + kLibraryKeyBytes - kPowerBytes, kPowerBytes, key);
     std::copy_n(expanded, kVaesRoundKeyBytes, key + kVaesRoundKeysAt);
 }
 

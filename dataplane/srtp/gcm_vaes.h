@@ -17,14 +17,19 @@ inline constexpr std::size_t kVaesPowers = 16, kVaesPowerBytes = 16;
 inline constexpr std::size_t kVaesRoundKeysAt = kVaesPowers * kVaesPowerBytes + 16;
 inline constexpr std::size_t kVaesRoundKeyBytes = 15 * 16;
 inline constexpr std::size_t kVaesKeyBytes = kVaesRoundKeysAt + kVaesRoundKeyBytes;
+// A key of the library: round keys from the beginning, hash powers up to the end, the first one
+// last.
+inline constexpr std::size_t kLibraryKeyBytes = 1008;
 
-// Fills such a key, but the 16 bytes, from the 1008 that the library expands.
+// Fills such a key, but the 16 bytes, from one that IPsec-MB has expanded for its own VAES code.
+// `expanded`: kLibraryKeyBytes; `key`: kVaesKeyBytes. Both are secrets, which the caller wipes. Any
+// thread.
 void make_vaes_key(const std::uint8_t* expanded, std::uint8_t* key);
 
 // The code path that opens and seals here and expands keys by `library`. Precondition for calling
-// what it holds: the CPU has AVX-512 (F, VL, BW, DQ), VAES, VPCLMULQDQ and BMI2, and `library` is
-// the path of IPsec-MB for such a CPU, whose layout of a key is taken for granted here.
-// Stateless; any thread.
+// what it holds: IPsec-MB has found AVX-512, VAES, VPCLMULQDQ and all else that its own VAES code
+// asks for (IMB_CPUFLAGS_AVX512_T2), and `library` is the path of it for such a CPU. Stateless; any
+// thread.
 CodePath vaes_code_path(const CodePath& library);
 
 }  // namespace mdd::srtp

@@ -17,10 +17,11 @@ namespace mdd::srtp {
 
 // Session keys of one direction, expanded. Made by control, read-only afterwards, shared by the
 // workers of a node; whoever made it frees it once every worker has acknowledged letting go. 576
-// bytes, and 512 for SRTCP, which few packets need, elsewhere.
+// bytes, and 512 for SRTCP, which few packets need, elsewhere; 1024 more for each where IPsec-MB
+// seals.
 class Keyset : public InHotMemory {
     struct Seldom : InCoolMemory {
-        Seldom(Bytes session_key, Bytes salt) : key(session_key, salt) {}
+        Seldom(Bytes session_key, Bytes salt) : key(session_key, salt, Read::seldom) {}
         const AeadKey key;
     };
     // Here, in the line that the members below do not fill.

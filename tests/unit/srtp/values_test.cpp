@@ -7,6 +7,7 @@
 
 #include "dataplane/srtp/aead.h"
 #include "dataplane/srtp/demux.h"
+#include "dataplane/srtp/hot_memory.h"
 #include "dataplane/srtp/keys.h"
 #include "dataplane/srtp/verdict.h"
 
@@ -57,6 +58,19 @@ TEST(AeadKey, ExpandedKeyIsWipedWhenDestroyed) {
     EXPECT_FALSE(all_zero(room, kVaesKeyBytes));
     key->~AeadKey();
     EXPECT_TRUE(all_zero(room, kVaesKeyBytes));
+}
+
+TEST(AeadKey, WhatTheLibraryKeepsElsewhereIsWipedWhenDestroyed) {
+    if (aead_code_path() == "VAES") GTEST_SKIP() << "nothing is kept elsewhere";
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "nothing may be read where it was freed";
+#endif
+    constexpr std::size_t kElsewhere = 1008;
+    { const AeadKey key(kPattern, Bytes(kPattern).first(12)); }
+    // What was freed last serves the next one of its size.
+    auto* freed = static_cast<std::uint8_t*>(hot_allocate(kElsewhere));
+    EXPECT_TRUE(all_zero(freed, kElsewhere));
+    hot_free(freed, kElsewhere);
 }
 
 TEST(Demux, EveryFirstByteHasItsKind) {
