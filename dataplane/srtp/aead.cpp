@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <new>
 #include <string>
 
 #include "dataplane/srtp/cipher_check.h"
@@ -76,12 +75,19 @@ void self_test(std::size_t key_bytes, Bytes expected) {
         fail_self_test("the refusal of a forged tag");
 }
 
-// A key as the library expands it. Made where hot_allocate() has room for it, or on the stack.
+// A key as the library expands it.
 struct LibraryKey {
     gcm_key_data expanded{};
     ~LibraryKey() { wipe(&expanded, sizeof expanded); }
 };
-static_assert(offsetof(LibraryKey, expanded) == 0);
+
+// How much of it the code path in use reads: all of it with VAES, and else the round keys and 16
+// hash powers or, in two forms, 8 (see gcm_key_data).
+constexpr std::size_t kWithoutVaesBytes =
+    offsetof(gcm_key_data, ghash_keys) + sizeof(gcm_key_data::ghash_keys.sse_avx);
+static_assert(sizeof(gcm_key_data::ghash_keys.avx2_avx512) <=
+              sizeof(gcm_key_data::ghash_keys.sse_avx));
+std::size_t g_kept_bytes = sizeof(gcm_key_data);  // written by aead_start()
 
 // Whether the library takes its VAES code, and with it the layout of keys that ours reads.
 bool has_vaes(const IMB_MGR& manager) {
@@ -107,21 +113,21 @@ std::uint64_t fingerprint_of(const gcm_key_data* key, CodePath::Crypt seal, Byte
 
 constinit thread_local const CodePath* AeadKey::t_path = &g_path;
 
-AeadKey::AeadKey(Bytes key, Bytes salt, Read read) : is_256_(key.size() == 32), read_(read) {
+AeadKey::AeadKey(Bytes key, Bytes salt, Read read) : is_256_(key.size() == 32) {
     static_assert(sizeof(gcm_context_data) <= kContextBytes && alignof(gcm_context_data) <= 16);
     static_assert(offsetof(AeadKey, powers_) == 0 &&
                   offsetof(AeadKey, round_keys_) == kVaesRoundKeysAt);
     const auto expand = is_256_ ? g_path.expand_256 : g_path.expand_128;
     std::memcpy(&salt_head_, salt.data(), sizeof salt_head_);
     std::memcpy(&salt_tail_, salt.data() + sizeof salt_head_, sizeof salt_tail_);
+    LibraryKey whole;
+    expand(key.data(), &whole.expanded);
     if (g_path.keys_are_ours) {
-        LibraryKey whole;
-        expand(key.data(), &whole.expanded);
         make_vaes_key(reinterpret_cast<const std::uint8_t*>(&whole.expanded),
                       reinterpret_cast<std::uint8_t*>(this));
     } else {
-        library_ = &(new (hot_allocate(sizeof(LibraryKey), read)) LibraryKey)->expanded;
-        expand(key.data(), library_);
+        library_ = static_cast<gcm_key_data*>(hot_allocate(g_kept_bytes, read));
+        std::memcpy(static_cast<void*>(library_), &whole.expanded, g_kept_bytes);
     }
 #ifdef MDD_AUDIT
     fingerprint_ = fingerprint_of(in_use(), is_256_ ? g_path.seal_256 : g_path.seal_128, salt);
@@ -130,8 +136,8 @@ AeadKey::AeadKey(Bytes key, Bytes salt, Read read) : is_256_(key.size() == 32), 
 
 AeadKey::~AeadKey() {
     if (!g_path.keys_are_ours) {
-        reinterpret_cast<LibraryKey*>(library_)->~LibraryKey();
-        hot_free(library_, sizeof(LibraryKey));
+        wipe(library_, g_kept_bytes);
+        hot_free(library_, g_kept_bytes);
     }
     wipe(powers_.data(), powers_.size());
     wipe(&salt_head_, sizeof salt_head_);
@@ -144,7 +150,7 @@ void AeadKey::prefetch(std::size_t size_bytes) const {
     constexpr std::size_t kLines = kVaesKeyBytes / kCacheLineBytes;
     constexpr std::size_t kShortestHeader = 12, kNoText = kShortestHeader + kTagBytes;
     if (!g_path.keys_are_ours) {
-        prefetch_lines(library_, sizeof(gcm_key_data) / kCacheLineBytes);
+        prefetch_lines(library_, (g_kept_bytes + kCacheLineBytes - 1) / kCacheLineBytes);
         return;
     }
     // A power for each block of its text, for its header and for the lengths; and all round keys,
@@ -180,6 +186,7 @@ AeadStart aead_start(AeadCode code) {
               manager->gcm256_dec, manager->gcm128_pre, manager->gcm256_pre};
     g_manager = manager;
     g_arch = arch;
+    if (!has_vaes(*manager)) g_kept_bytes = kWithoutVaesBytes;
     if (code == AeadCode::fastest && has_vaes(*manager)) {
         const auto ours = vaes_code_path(g_path);
         g_disagreed = !agrees_with_library(ours, g_path);

@@ -91,7 +91,6 @@ class alignas(64) AeadKey {
     std::uint64_t salt_head_ = 0;  // as in memory
     std::uint32_t salt_tail_ = 0;
     bool is_256_ = false;
-    Read read_;
     union {
         alignas(16) std::array<std::uint8_t, kVaesRoundKeyBytes> round_keys_{};
         gcm_key_data* library_;  // owned; where the library's functions serve

@@ -6,6 +6,9 @@
 // bytes reversed, and on hash powers that IPsec-MB has multiplied by x already, so that a product
 // of two needs no shift (Gueron and Kounavis, "Intel Carry-Less Multiplication Instruction and its
 // Usage for Computing the GCM Mode", 2010).
+//
+// Registers, and the stack where a key has more than they hold, keep what was used last: clearing
+// them costs 3 to 9 % of a copy, and no program of ours leaves a core file.
 #include "dataplane/srtp/gcm_vaes.h"
 
 #include <immintrin.h>

@@ -17,8 +17,8 @@ namespace mdd::srtp {
 
 // Session keys of one direction, expanded. Made by control, read-only afterwards, shared by the
 // workers of a node; whoever made it frees it once every worker has acknowledged letting go. 576
-// bytes, and 512 for SRTCP, which few packets need, elsewhere; 1024 more for each where IPsec-MB
-// seals.
+// bytes, and 512 for SRTCP, which few packets need, elsewhere; 512 more for each on a CPU
+// without VAES, 1024 on one with it that seals with IPsec-MB.
 class Keyset : public InHotMemory {
     struct Seldom : InCoolMemory {
         Seldom(Bytes session_key, Bytes salt) : key(session_key, salt, Read::seldom) {}

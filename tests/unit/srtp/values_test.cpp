@@ -65,7 +65,8 @@ TEST(AeadKey, WhatTheLibraryKeepsElsewhereIsWipedWhenDestroyed) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     GTEST_SKIP() << "nothing may be read where it was freed";
 #endif
-    constexpr std::size_t kElsewhere = 1008;
+    // With VAES, and else a part of it.
+    const std::size_t kElsewhere = aead_code_path() == "AVX512" ? 1008 : 496;
     { const AeadKey key(kPattern, Bytes(kPattern).first(12)); }
     // What was freed last serves the next one of its size.
     auto* freed = static_cast<std::uint8_t*>(hot_allocate(kElsewhere));
