@@ -108,7 +108,10 @@ double OverloadRun::cycles_per_packet(const Load& load, double seconds) {
 }
 
 double OverloadRun::no_drop_rate(double seconds) {
-    double lower = 0, upper = 1.2 * carry({.pps = kTooMuch_pps}, seconds).forwarded_pps;
+    // So short that no sender loses 2^15 packets in a row, after which a receiver cannot tell its
+    // index (RFC 3711 §3.3.1) and nothing of it would pass any more.
+    constexpr double kFloodSeconds = 0.05;
+    double lower = 0, upper = 1.2 * carry({.pps = kTooMuch_pps}, kFloodSeconds).forwarded_pps;
     for (double next = upper * 0.75; upper - lower > upper * kWidth; next = (lower + upper) / 2) {
         const auto outcome = carry({.pps = next}, seconds);
         (outcome.lost == 0 ? lower : upper) = next;
