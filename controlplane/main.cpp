@@ -47,8 +47,7 @@ void start_crypto(config::Cipher cipher) {
     if (srtp::aead_disagreed())
         spdlog::warn(
             "AES-GCM of mdd's own has made other bytes than IPsec-MB's and is not used; this CPU, "
-            "or "
-            "this build of mdd or of the library, has a fault");
+            "or this build of mdd or of the library, has a fault");
 }
 
 int print_version() {

@@ -75,8 +75,7 @@ Schema<CpuConfig> cpu_rows() {
              choice<Cipher>({{"fastest", Cipher::fastest}, {"ipsec-mb", Cipher::ipsec_mb}}),
              Cipher::fastest, Reload::start,
              "Whose AES-GCM opens and seals: mdd's own where the CPU has VAES and it agrees with "
-             "IPsec-MB's at "
-             "start, else IPsec-MB's; or always IPsec-MB's.");
+             "IPsec-MB's at start, else IPsec-MB's; or always IPsec-MB's.");
     return rows;
 }
 
