@@ -1,6 +1,6 @@
 // AES-GCM: the one open and the one seal function of the program, and the keys they take, which
 // IPsec-MB expands. Its functions open and seal, or ours (gcm_vaes.h) where the CPU has VAES. Knows
-// nothing of RTP. The only file, with kdf.cpp, that sees the IPsec-MB library.
+// nothing of RTP. Besides aead.cpp, only kdf.cpp and cipher_check.cpp see the IPsec-MB library.
 #pragma once
 
 #include <emmintrin.h>
