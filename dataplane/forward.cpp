@@ -154,7 +154,8 @@ void Forwarder::prefetch_first_keys(const Member& sender, std::size_t packet_byt
     return kDone;
 }
 
-unsigned Forwarder::rtp(std::span<OpenedRtp> group, std::span<const Recipient> recipients) {
+unsigned Forwarder::rtp(std::span<OpenedRtp> group, std::span<const Recipient> recipients,
+                        ReadAhead& ahead) {
     // A sender gets no copy of its own; what is known of it as a receiver is not even looked at
     // where all packets are its.
     const std::size_t sender = group.front().sender;
@@ -164,17 +165,19 @@ unsigned Forwarder::rtp(std::span<OpenedRtp> group, std::span<const Recipient> r
     const auto left_out = one_sender ? sender : recipients.size();
     const auto packet_bytes = group.front().header.size() + group.front().body_bytes +
                               srtp::kMaxOhbBytes + srtp::kTagBytes;
+    const auto lines_per_copy = ahead.share(group.size() * (recipients.size() - 1));
     unsigned planned = 0;
     for (std::size_t slot = 0; slot < recipients.size(); ++slot) {
         const auto& to = recipients[slot];
-        const auto ahead = slot + kKeysAhead;
-        if (slot % kAddressesTogether == 0) prefetch_addresses(recipients, ahead, left_out);
-        if (ahead < recipients.size() && ahead != left_out)
-            if (const auto* keys = recipients[ahead].tx) keys->rtp.prefetch(packet_bytes);
+        const auto later = slot + kKeysAhead;
+        if (slot % kAddressesTogether == 0) prefetch_addresses(recipients, later, left_out);
+        if (later < recipients.size() && later != left_out)
+            if (const auto* keys = recipients[later].tx) keys->rtp.prefetch(packet_bytes);
         if (slot == left_out) continue;
         if (to.state == Recipient::State::absent) continue;
         for (auto& opened : group) {
             if (opened.sender == slot) continue;
+            ahead.ask(lines_per_copy);
             ++planned;
             auto verdict = Verdict::leg_not_keyed;
             if (to.tx != nullptr)

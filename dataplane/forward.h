@@ -6,6 +6,7 @@
 
 #include "dataplane/batch.h"
 #include "dataplane/egress.h"
+#include "dataplane/read_ahead.h"
 #include "dataplane/rtcp_relay.h"
 #include "dataplane/srtp/ohb.h"
 
@@ -33,10 +34,12 @@ class Forwarder {
         : table_(table), egress_(egress), counters_(counters) {}
 
     // One copy of each packet to every other recipient of the conference; receiver by receiver, so
-    // that each key is fetched once for all of them. Returns how many legs were planned in all.
+    // that each key is fetched once for all of them. Between the copies it asks for what stands in
+    // `ahead`. Returns how many legs were planned in all.
     // Precondition: the packets' senders are members; their streams are granted to them, and this
     // worker owns them.
-    unsigned rtp(std::span<OpenedRtp> group, std::span<const Recipient> recipients);
+    unsigned rtp(std::span<OpenedRtp> group, std::span<const Recipient> recipients,
+                 ReadAhead& ahead);
     // How many copies the next calls of rtp() will ask for at most; 0 when that is over.
     void expect(unsigned copies) {
         copies == 0 ? egress_.expect_no_more() : egress_.expect(copies);

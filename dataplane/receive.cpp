@@ -26,9 +26,9 @@ constexpr std::size_t kMinDoublePlainBytes = srtp::kTagBytes + 1;
 
 constexpr std::size_t kSequenceAt = 2, kSsrcAt = 8;
 
-// How much is asked for ahead. Of a payload, the beginning: the processor's own prefetcher sees the
-// rest coming.
-constexpr std::size_t kPayloadLines = 8;
+// How much of a packet is asked for at once: all of a short one; the rest of a long one little by
+// little.
+constexpr std::size_t kLinesAtOnce = 3;
 
 Verdict to_verdict(srtp::Replay replay) {
     switch (replay) {
@@ -75,6 +75,7 @@ void Receiver::rtp(const Lane& lane) {
     const auto groups = groups_.all();
     prefetch_addresses(lane);
     prefetch_packets(lane, groups.front());
+    read_ahead_.finish();
     prefetch_keys(lane, groups.front());
     for (std::size_t i = 0; i < groups.size(); ++i) {
         const bool last = i + 1 == groups.size();
@@ -86,6 +87,7 @@ void Receiver::rtp(const Lane& lane) {
         if (!last) prefetch_keys(lane, groups[i + 1]);
         clock_.mark(Stage::gather);
         forward_opened(*lane.packets[groups[i].places[0]].sender);
+        read_ahead_.finish();
         clock_.mark(Stage::copy);
     }
     forwarder_.expect(0);
@@ -126,13 +128,14 @@ void Receiver::prefetch_addresses(const Lane& lane) const {
     }
 }
 
-void Receiver::prefetch_packets(const Lane& lane, const LaneGroup& group) const {
+void Receiver::prefetch_packets(const Lane& lane, const LaneGroup& group) {
+    constexpr std::size_t kAtOnce = kLinesAtOnce * srtp::kCacheLineBytes;
     for (unsigned i = 0; i < group.count; ++i) {
         const auto& packet = lane.packets[group.places[i]];
         const auto& endpoint = *packet.sender->endpoint;
-        prefetch_lines(packet.data, std::min<std::size_t>(packet.bytes / srtp::kCacheLineBytes + 1,
-                                                          kPayloadLines));
-        prefetch(packet.data + packet.bytes - 1);
+        prefetch_lines(packet.data,
+                       std::min(packet.bytes / srtp::kCacheLineBytes + 1, kLinesAtOnce));
+        if (packet.bytes > kAtOnce) read_ahead_.add(packet.data + kAtOnce, packet.bytes - kAtOnce);
         if (i == 0 && endpoint.hop.keyed()) endpoint.hop.newest()->rtp.prefetch(packet.bytes);
     }
 }
@@ -257,7 +260,7 @@ void Receiver::rtp_packet(const MediaPacket& packet) {
 void Receiver::forward_opened(const Member& member) {
     if (opened_.count == 0) return;
     const std::span group(opened_.packets.data(), opened_.count);
-    const bool nobody = forwarder_.rtp(group, member.recipients) == 0;
+    const bool nobody = forwarder_.rtp(group, member.recipients, read_ahead_) == 0;
     for (unsigned i = 0; i < opened_.count; ++i)
         nobody ? drop(opened_.buffers[i], Verdict::no_subscriber) : consume(opened_.buffers[i]);
     opened_.count = 0;

@@ -63,7 +63,7 @@ class Receiver {
     static unsigned copies_of(const Lane& lane);
     void prefetch_streams(const Lane& lane) const;
     void prefetch_addresses(const Lane& lane) const;
-    void prefetch_packets(const Lane& lane, const LaneGroup& group) const;
+    void prefetch_packets(const Lane& lane, const LaneGroup& group);
     static void prefetch_keys(const Lane& lane, const LaneGroup& group);
     void rtp_packet(const MediaPacket& packet);
     // False: the packet has met its end already.
@@ -109,6 +109,7 @@ class Receiver {
     const unsigned replay_window_;
     const std::uint64_t feedback_interval_tsc_;
     LaneGroups groups_;
+    ReadAhead read_ahead_;  // of the group after the one in work
     OpenedGroup opened_;
     Scratch scratch_;
 };
