@@ -13,8 +13,6 @@ using kmf::Notice;
 using kmf::Refusal;
 using tunnel::Dialect;
 
-const Setup k9185{.dialect = Dialect::rfc9185};
-
 void join_three(World& world) {
     world.join(1, world.alice, {.tls_id = kAliceTlsId});
     world.join(2, world.bob, {.tls_id = kBobTlsId});
@@ -38,7 +36,7 @@ void without_bob(std::vector<kmf::Mdd>&, std::vector<kmf::Conference>& conferenc
 }
 
 TEST(Reload, PutsOutWhoIsNoLongerListedInTheSameTurn) {
-    World world(k9185);
+    World world(kSetup9185);
     join_three(world);
     const auto before = world.kmf->ekt_of(world.conference)->current()->spi;
     world.sent.clear();
@@ -60,7 +58,7 @@ TEST(Reload, PutsOutWhoIsNoLongerListedInTheSameTurn) {
 }
 
 TEST(Reload, SaysTheDisconnectFirstOfAllAboutTheOneWhoIsPutOutBeforeTheNewKey) {
-    World world(k9185);
+    World world(kSetup9185);
     join_three(world);
     world.sent.clear();
     world.reload(without_bob);
@@ -80,7 +78,7 @@ TEST(Reload, OverDtlsV1SaysCloseNotifyAlone) {
 }
 
 TEST(Reload, LeavesEverybodyElseAlone) {
-    World world(k9185);
+    World world(kSetup9185);
     join_three(world);
     const auto before = world.kmf->ekt_of(world.conference)->current()->spi;
     world.sent.clear();
@@ -122,7 +120,7 @@ TEST(Reload, PutsOutForEachWayOfNotBeingAdmittedAnyMore) {
          1},
     };
     for (const auto& [what, edit, put_out] : cases) {
-        World world(k9185);
+        World world(kSetup9185);
         join_three(world);
         world.reload(edit);
         EXPECT_EQ(world.tally().put_out, put_out) << what;
@@ -131,7 +129,7 @@ TEST(Reload, PutsOutForEachWayOfNotBeingAdmittedAnyMore) {
 }
 
 TEST(Reload, ClosesTheTunnelsOfAnMddThatIsNoLongerListed) {
-    World world(k9185);
+    World world(kSetup9185);
     world.bring_up(TunnelId{2}, world.mdd_two);
     world.bring_up(TunnelId{3}, world.mdd);
     join_three(world);
@@ -156,7 +154,7 @@ TEST(Reload, TakesInAnMddWhoseTunnelWasThereBefore) {
 }
 
 TEST(Reload, RefusesAJoinBeforeItIsAuthorisedAndAcceptsItAfterwards) {
-    World world(k9185);
+    World world(kSetup9185);
     const auto tls_id = "mallory-0123456789abcdef";
     EXPECT_FALSE(world.run_until_established(world.join(1, world.mallory, {.tls_id = tls_id})));
     EXPECT_EQ(world.tally()[Refusal::wrong_tls_id], 1u);
@@ -171,7 +169,7 @@ TEST(Reload, RefusesAJoinBeforeItIsAuthorisedAndAcceptsItAfterwards) {
 }
 
 TEST(Reload, JudgesAHandshakeUnderWayByTheNewRoster) {
-    World world(k9185);
+    World world(kSetup9185);
     bool is_reloaded = false;
     world.loses_to_kmf = [&](const Datagram& datagram) {
         // Behind the ServerHello, before the certificate has been judged.
@@ -189,7 +187,7 @@ TEST(Reload, JudgesAHandshakeUnderWayByTheNewRoster) {
 }
 
 TEST(Reload, PutsOutWholeAssociationsANewHandshakeOnThemIncluded) {
-    World world(k9185);
+    World world(kSetup9185);
     join_three(world);
     world.loses_to_endpoint = [](const tunnel::Message& message) {
         return message.dtls.size() > 100;  // all but the cookie
@@ -204,7 +202,7 @@ TEST(Reload, PutsOutWholeAssociationsANewHandshakeOnThemIncluded) {
 }
 
 TEST(Reload, EndsTheHandshakesOfAnMddThatIsNoLongerListed) {
-    World world(k9185);
+    World world(kSetup9185);
     world.loses_to_endpoint = [&](const auto&) { return world.tally().handshakes_started > 0; };
     world.join(1, world.alice, {.tls_id = kAliceTlsId});
     ASSERT_TRUE(world.run_until([&] { return world.tally().handshakes_started == 1; }));
@@ -214,7 +212,7 @@ TEST(Reload, EndsTheHandshakesOfAnMddThatIsNoLongerListed) {
 }
 
 TEST(Reload, AnotherRekeyPolicyCountsFromThenOn) {
-    World world(k9185);
+    World world(kSetup9185);
     join_three(world);
     world.reload([](auto&, auto& conferences) {
         conferences[0].rekey = {.on_join = false, .on_leave = false};
@@ -225,7 +223,7 @@ TEST(Reload, AnotherRekeyPolicyCountsFromThenOn) {
 }
 
 TEST(Reload, AConferenceThatComesBackHasNewKeys) {
-    World world(k9185);
+    World world(kSetup9185);
     join_three(world);
     const auto before = to_hex(world.client(1).keys().back().key_value());
     world.reload([](auto&, auto& all) { all.erase(all.begin()); });

@@ -27,11 +27,11 @@ ConferenceKeys::Random counting(std::uint8_t first = 1) {
     };
 }
 
-struct Conference {
+struct TimedKeys {
     TimePoint now{1000s};
     ConferenceKeys keys;
 
-    explicit Conference(const RekeyPolicy& policy, std::size_t key_bytes = 16)
+    explicit TimedKeys(const RekeyPolicy& policy, std::size_t key_bytes = 16)
         : keys(key_bytes, policy, counting()) {}
 
     std::optional<RekeyCause> renew() { return keys.renew(now); }
@@ -54,7 +54,7 @@ constexpr RekeyPolicy kJoin{.on_join = true, .on_leave = false};
 constexpr RekeyPolicy kLeave{.on_join = false, .on_leave = true};
 
 TEST(ConferenceKeys, MakesTheFirstKeyForTheFirstMember) {
-    Conference conference({});
+    TimedKeys conference({});
     EXPECT_EQ(conference.renew(), std::nullopt);
     EXPECT_EQ(conference.keys.current(), nullptr);
     EXPECT_TRUE(conference.keys.waiting().empty());
@@ -67,7 +67,7 @@ TEST(ConferenceKeys, MakesTheFirstKeyForTheFirstMember) {
 
 TEST(ConferenceKeys, KeySaltAndSpiComeFromTheRandomSourceAndTheKeyHasItsLength) {
     for (const std::size_t key_bytes : {16u, 32u}) {
-        Conference conference({}, key_bytes);
+        TimedKeys conference({}, key_bytes);
         conference.fill(1);
         const auto& key = *conference.keys.current();
         EXPECT_EQ(key.spi, 0x0101);
@@ -80,7 +80,7 @@ TEST(ConferenceKeys, KeySaltAndSpiComeFromTheRandomSourceAndTheKeyHasItsLength) 
 }
 
 TEST(ConferenceKeys, JoinChangesTheKeyForAllUnderThePolicyJoin) {
-    Conference conference(kJoin);
+    TimedKeys conference(kJoin);
     conference.fill(2);
     const auto before = conference.keys.current()->spi;
     conference.keys.join(member(3));
@@ -90,7 +90,7 @@ TEST(ConferenceKeys, JoinChangesTheKeyForAllUnderThePolicyJoin) {
 }
 
 TEST(ConferenceKeys, JoinGetsTheCurrentKeyAloneUnderThePolicyLeave) {
-    Conference conference(kLeave);
+    TimedKeys conference(kLeave);
     conference.fill(2);
     const auto before = conference.keys.current()->spi;
     conference.keys.join(member(3));
@@ -100,7 +100,7 @@ TEST(ConferenceKeys, JoinGetsTheCurrentKeyAloneUnderThePolicyLeave) {
 }
 
 TEST(ConferenceKeys, LeaveChangesTheKeyForThoseWhoStay) {
-    Conference conference(kLeave);
+    TimedKeys conference(kLeave);
     conference.fill(3);
     conference.keys.leave(member(2));
     EXPECT_EQ(conference.renew(), RekeyCause::leave);
@@ -108,21 +108,21 @@ TEST(ConferenceKeys, LeaveChangesTheKeyForThoseWhoStay) {
 }
 
 TEST(ConferenceKeys, LeaveChangesNothingUnderThePolicyJoin) {
-    Conference conference(kJoin);
+    TimedKeys conference(kJoin);
     conference.fill(3);
     conference.keys.leave(member(2));
     EXPECT_EQ(conference.renew(), std::nullopt);
 }
 
 TEST(ConferenceKeys, LeaveOfAStrangerChangesNothing) {
-    Conference conference(kLeave);
+    TimedKeys conference(kLeave);
     conference.fill(2);
     conference.keys.leave(member(9));
     EXPECT_EQ(conference.renew(), std::nullopt);
 }
 
 TEST(ConferenceKeys, ManyJoinsAndLeavesOfOneInstantAreOneRekey) {
-    Conference conference({});
+    TimedKeys conference({});
     conference.fill(10);
     const auto before = conference.keys.current()->spi;
     for (std::uint8_t tag = 1; tag <= 4; ++tag) conference.keys.leave(member(tag));
@@ -134,7 +134,7 @@ TEST(ConferenceKeys, ManyJoinsAndLeavesOfOneInstantAreOneRekey) {
 }
 
 TEST(ConferenceKeys, NeverChangesTheKeyUnderAnEmptyPolicyButForItsEnd) {
-    Conference conference(kNever);
+    TimedKeys conference(kNever);
     conference.fill(3);
     conference.keys.leave(member(1));
     conference.keys.join(member(4));
@@ -144,7 +144,7 @@ TEST(ConferenceKeys, NeverChangesTheKeyUnderAnEmptyPolicyButForItsEnd) {
 }
 
 TEST(ConferenceKeys, AnIntervalChangesTheKeyByTheClock) {
-    Conference conference({.on_join = false, .on_leave = false, .interval = 10min});
+    TimedKeys conference({.on_join = false, .on_leave = false, .interval = 10min});
     conference.fill(2);
     const auto made_at = conference.keys.current()->made_at;
     EXPECT_EQ(conference.keys.deadline(), made_at + 10min);
@@ -163,7 +163,7 @@ TEST(ConferenceKeys, ANewKeyComesInGoodTimeBeforeTheTtlEnds) {
     };
     for (const auto& [ttl, renewed_after] :
          {Case{24h, 24h - 60s}, {240s, 180s}, {60s, 45s}, {1s, 750ms}}) {
-        Conference conference({.on_join = false, .on_leave = false, .interval = {}, .ttl = ttl});
+        TimedKeys conference({.on_join = false, .on_leave = false, .interval = {}, .ttl = ttl});
         conference.fill(2);
         const auto made_at = conference.keys.current()->made_at;
         EXPECT_EQ(conference.keys.deadline(), made_at + renewed_after);
@@ -175,7 +175,7 @@ TEST(ConferenceKeys, ANewKeyComesInGoodTimeBeforeTheTtlEnds) {
 }
 
 TEST(ConferenceKeys, ALateJoinerIsToldWhatIsLeftOfTheTtl) {
-    Conference conference(kNever);
+    TimedKeys conference(kNever);
     conference.fill(1);
     const auto made_at = conference.keys.current()->made_at;
     const auto first = conference.keys.message(made_at);
@@ -188,7 +188,7 @@ TEST(ConferenceKeys, ALateJoinerIsToldWhatIsLeftOfTheTtl) {
 }
 
 TEST(ConferenceKeys, ACrowdOfJoinersSharesOneKeyAndGetsNoOlderOne) {
-    Conference conference(kJoin);
+    TimedKeys conference(kJoin);
     conference.fill(1);
     conference.keys.join(member(2));
     ASSERT_EQ(conference.renew(), RekeyCause::join);
@@ -207,7 +207,7 @@ TEST(ConferenceKeys, ACrowdOfJoinersSharesOneKeyAndGetsNoOlderOne) {
 }
 
 TEST(ConferenceKeys, ALeaveDoesNotWaitForAnything) {
-    Conference conference({});
+    TimedKeys conference({});
     conference.fill(3);
     conference.keys.leave(member(1));
     ASSERT_EQ(conference.renew(), RekeyCause::leave);
@@ -218,7 +218,7 @@ TEST(ConferenceKeys, ALeaveDoesNotWaitForAnything) {
 }
 
 TEST(ConferenceKeys, AJoinerOnASecondAssociationStillWaitsForTheNextKey) {
-    Conference conference(kJoin);
+    TimedKeys conference(kJoin);
     conference.fill(1);
     conference.keys.join(member(2));
     conference.renew();
@@ -230,7 +230,7 @@ TEST(ConferenceKeys, AJoinerOnASecondAssociationStillWaitsForTheNextKey) {
 }
 
 TEST(ConferenceKeys, AnOverdueKeyIsReplacedBeforeAnybodyGetsIt) {
-    Conference conference(kNever);
+    TimedKeys conference(kNever);
     conference.fill(1);
     conference.keys.leave(member(1));
     conference.now += 48h;
@@ -241,7 +241,7 @@ TEST(ConferenceKeys, AnOverdueKeyIsReplacedBeforeAnybodyGetsIt) {
 }
 
 TEST(ConferenceKeys, WhoLeftAnEmptyConferenceDoesNotShareTheNextMembersKey) {
-    Conference conference(kLeave);
+    TimedKeys conference(kLeave);
     conference.fill(1);
     conference.keys.leave(member(1));
     EXPECT_EQ(conference.renew(), std::nullopt);
@@ -251,7 +251,7 @@ TEST(ConferenceKeys, WhoLeftAnEmptyConferenceDoesNotShareTheNextMembersKey) {
 }
 
 TEST(ConferenceKeys, AMemberOnANewAssociationMayHaveRestartedAndCountsAsJoining) {
-    Conference conference({});
+    TimedKeys conference({});
     conference.fill(2);
     ASSERT_TRUE(conference.keys.acknowledged(member(1), conference.keys.current()->spi));
     conference.keys.join(member(1));
@@ -262,7 +262,7 @@ TEST(ConferenceKeys, AMemberOnANewAssociationMayHaveRestartedAndCountsAsJoining)
 }
 
 TEST(ConferenceKeys, AMemberOnANewAssociationCountsAsLeavingWhereJoinsDoNotCount) {
-    Conference conference(kLeave);
+    TimedKeys conference(kLeave);
     conference.fill(2);
     conference.keys.join(member(1));
     EXPECT_EQ(conference.renew(), RekeyCause::leave);
@@ -270,7 +270,7 @@ TEST(ConferenceKeys, AMemberOnANewAssociationCountsAsLeavingWhereJoinsDoNotCount
 }
 
 TEST(ConferenceKeys, AMemberOnANewAssociationGetsTheSameKeyAgainUnderAnEmptyPolicy) {
-    Conference conference(kNever);
+    TimedKeys conference(kNever);
     conference.fill(2);
     ASSERT_TRUE(conference.keys.acknowledged(member(1), conference.keys.current()->spi));
     conference.keys.join(member(1));
@@ -280,7 +280,7 @@ TEST(ConferenceKeys, AMemberOnANewAssociationGetsTheSameKeyAgainUnderAnEmptyPoli
 }
 
 TEST(ConferenceKeys, AnAcknowledgementCountsForTheCurrentKeyOnly) {
-    Conference conference({});
+    TimedKeys conference({});
     conference.fill(2);
     const auto spi = conference.keys.current()->spi;
     EXPECT_FALSE(conference.keys.acknowledged(member(1), static_cast<std::uint16_t>(spi + 1)));
@@ -293,7 +293,7 @@ TEST(ConferenceKeys, AnAcknowledgementCountsForTheCurrentKeyOnly) {
 }
 
 TEST(ConferenceKeys, WhoNeverAcknowledgedCanBeHandedTheKeyAgain) {
-    Conference conference({});
+    TimedKeys conference({});
     conference.fill(2);
     conference.keys.acknowledged(member(1), conference.keys.current()->spi);
     conference.keys.hand_again(member(1));
@@ -302,7 +302,7 @@ TEST(ConferenceKeys, WhoNeverAcknowledgedCanBeHandedTheKeyAgain) {
 }
 
 TEST(ConferenceKeys, NoSpiComesTwiceAndTheLastIsTheEnd) {
-    Conference conference({.on_join = false, .on_leave = false, .interval = 1s});
+    TimedKeys conference({.on_join = false, .on_leave = false, .interval = 1s});
     conference.fill(1);
     std::set<std::uint16_t> seen{conference.keys.current()->spi};
     while (conference.now += 1s, conference.renew())
@@ -312,14 +312,14 @@ TEST(ConferenceKeys, NoSpiComesTwiceAndTheLastIsTheEnd) {
 }
 
 TEST(ConferenceKeys, IsNotUsedUpWhileNothingIsDue) {
-    Conference conference({});
+    TimedKeys conference({});
     EXPECT_FALSE(conference.keys.is_used_up(conference.now));
     conference.fill(1);
     EXPECT_FALSE(conference.keys.is_used_up(conference.now));
 }
 
 TEST(ConferenceKeys, GoesOnWithASavedKeyAndItsSpis) {
-    Conference before({});
+    TimedKeys before({});
     before.fill(2);
     const auto& old = *before.keys.current();
     ConferenceKeys::Saved saved;
@@ -349,7 +349,7 @@ TEST(ConferenceKeys, ASavedKeyThatWasStaleIsChangedFirst) {
 }
 
 TEST(ConferenceKeys, AnotherPolicyCountsFromNowOn) {
-    Conference conference(kNever);
+    TimedKeys conference(kNever);
     conference.fill(2);
     conference.keys.set_policy({.on_join = false, .on_leave = false, .interval = 5s});
     conference.now += 5s;

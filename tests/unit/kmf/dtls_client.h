@@ -24,6 +24,10 @@ namespace mdd::test {
 
 using Datagram = std::vector<std::uint8_t>;
 
+inline const std::string kAliceTlsId = "alice-0123456789abcdef";
+inline const std::string kBobTlsId = "bob/0123456789+abcdef_";
+inline const std::string kCarolTlsId = "carol-0123456789abcdef";
+
 struct ClientOptions {
     std::vector<srtp::Profile> profiles{srtp::Profile::double_aes_128_gcm};
     std::size_t mtu_bytes = 1200;

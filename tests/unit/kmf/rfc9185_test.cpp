@@ -12,7 +12,6 @@ using kmf::Notice;
 using kmf::Refusal;
 using tunnel::Dialect;
 
-const Setup k9185{.dialect = Dialect::rfc9185};
 const ClientOptions kAsAlice{.tls_id = kAliceTlsId};
 const ClientOptions kAsBob{.tls_id = kBobTlsId};
 
@@ -21,7 +20,7 @@ bool is_disconnect(const tunnel::Message& message) {
 }
 
 TEST(Rfc9185Kmf, IdentifiesAnAssociationByItsIdAlone) {
-    World world(k9185);
+    World world(kSetup9185);
     auto& alice = world.join(1, world.alice, kAsAlice);
     ASSERT_TRUE(world.run_until_established(alice));
     world.bring_up(TunnelId{2}, world.mdd);
@@ -33,7 +32,7 @@ TEST(Rfc9185Kmf, IdentifiesAnAssociationByItsIdAlone) {
 
 // Not even one that may serve the conference and knows the id.
 TEST(Rfc9185Kmf, LetsNoMddSpeakForAnAssociationOfAnother) {
-    World world(k9185);
+    World world(kSetup9185);
     auto& alice = world.join(1, world.alice, kAsAlice);
     ASSERT_TRUE(world.run_until_established(alice));
     ASSERT_TRUE(world.run_until([&] { return world.tally().ekt.acknowledged == 1; }));
@@ -56,7 +55,7 @@ TEST(Rfc9185Kmf, TakesTheTlsIdFromTheClientHelloAndRejectsAnotherOne) {
         std::string tls_id;
     };
     for (const auto& [what, tls_id] : {Case{"none", ""}, {"nobody's", "nobody-0123456789abcdef"}}) {
-        World world(k9185);
+        World world(kSetup9185);
         auto& alice = world.join(1, world.alice, {.tls_id = tls_id});
         EXPECT_FALSE(world.run_until_established(alice)) << what;
         EXPECT_EQ(alice.failure_reason(), SSL_R_SSLV3_ALERT_ILLEGAL_PARAMETER) << what;
@@ -66,7 +65,7 @@ TEST(Rfc9185Kmf, TakesTheTlsIdFromTheClientHelloAndRejectsAnotherOne) {
 }
 
 TEST(Rfc9185Kmf, MatchesCertificateAndTlsIdTogether) {
-    World world(k9185);
+    World world(kSetup9185);
     auto& alice = world.join(1, world.alice, kAsBob);
     EXPECT_FALSE(world.run_until_established(alice));
     EXPECT_EQ(alice.failure_reason(), SSL_R_SSLV3_ALERT_ILLEGAL_PARAMETER);
@@ -78,7 +77,7 @@ TEST(Rfc9185Kmf, MatchesCertificateAndTlsIdTogether) {
 }
 
 TEST(Rfc9185Kmf, DeterminesTheConferenceFromCertificateAndTlsId) {
-    World world(k9185);
+    World world(kSetup9185);
     world.bring_up(TunnelId{2}, world.mdd_two);
     world.route = TunnelId{2};
     ASSERT_TRUE(world.run_until_established(world.join(1, world.alice, kAsAlice)));
@@ -92,7 +91,7 @@ TEST(Rfc9185Kmf, DeterminesTheConferenceFromCertificateAndTlsId) {
 }
 
 TEST(Rfc9185Kmf, SendsItsOwnTlsIdOfTheConference) {
-    World world(k9185);
+    World world(kSetup9185);
     auto& alice =
         world.join(1, world.alice,
                    {.tls_id = kAliceTlsId, .kmf_tls_id = "kmf-c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0"});
@@ -101,7 +100,7 @@ TEST(Rfc9185Kmf, SendsItsOwnTlsIdOfTheConference) {
 }
 
 TEST(Rfc9185Kmf, SendsTheConfiguredTlsIdOfTheConference) {
-    auto setup = k9185;
+    auto setup = kSetup9185;
     setup.edit = [](auto&, auto& conferences) { conferences[0].tls_id = "ours/0123456789abcdef"; };
     World world(setup);
     auto& alice = world.join(1, world.alice, kAsAlice);
@@ -110,7 +109,7 @@ TEST(Rfc9185Kmf, SendsTheConfiguredTlsIdOfTheConference) {
 }
 
 TEST(Rfc9185Kmf, WrapsAllDtlsWithTheSameAssociationId) {
-    World world(k9185);
+    World world(kSetup9185);
     auto& alice = world.join(1, world.alice, kAsAlice);
     ASSERT_TRUE(world.run_until_established(alice));
     ASSERT_TRUE(world.run_until([&] { return !alice.keys().empty(); }));
@@ -119,7 +118,7 @@ TEST(Rfc9185Kmf, WrapsAllDtlsWithTheSameAssociationId) {
 }
 
 TEST(Rfc9185Kmf, IsDtlsServerAsInPlainDtlsSrtp) {
-    World world(k9185);
+    World world(kSetup9185);
     ASSERT_TRUE(world.run_until_established(world.join(1, world.alice, kAsAlice)));
     const auto keys = world.keys_sent(1);
     ASSERT_EQ(keys.size(), 1u);
@@ -130,7 +129,7 @@ TEST(Rfc9185Kmf, IsDtlsServerAsInPlainDtlsSrtp) {
 }
 
 TEST(Rfc9185Kmf, SendsMediaKeysImmediatelyAfterTheHandshakeCompletes) {
-    World world(k9185);
+    World world(kSetup9185);
     bool seen_before = false;
     world.loses_to_endpoint = [&](const tunnel::Message& message) {
         if (std::holds_alternative<tunnel::KeyInformation>(message.body))
@@ -149,12 +148,12 @@ TEST(Rfc9185Kmf, SendsMediaKeysImmediatelyAfterTheHandshakeCompletes) {
 
 TEST(Rfc9185Kmf, PicksAProfileThatItselfTheEndpointAndTheMddSupport) {
     {
-        World world(k9185);
+        World world(kSetup9185);
         world.mdd_profiles = {0x000A};
         EXPECT_FALSE(world.run_until_established(world.join(1, world.alice, kAsAlice)));
         EXPECT_EQ(world.tally()[Refusal::no_common_profile], 1u);
     }
-    World world(k9185);
+    World world(kSetup9185);
     EXPECT_FALSE(world.run_until_established(world.join(
         1, world.alice, {.profiles = {srtp::Profile::double_aes_256_gcm}, .tls_id = kAliceTlsId})));
     EXPECT_EQ(world.tally()[Refusal::no_common_profile], 1u);
@@ -168,7 +167,7 @@ TEST(Rfc9185Kmf, PicksAProfileThatItselfTheEndpointAndTheMddSupport) {
 TEST(Rfc9185Kmf, SendsOnlyTheHopByHopHalvesOfDoubleKeys) {
     for (const auto& [profile, key_bytes] : {std::pair{srtp::Profile::double_aes_128_gcm, 16u},
                                              {srtp::Profile::double_aes_256_gcm, 32u}}) {
-        auto setup = k9185;
+        auto setup = kSetup9185;
         setup.profile = profile;
         World world(setup);
         ASSERT_TRUE(world.run_until_established(
@@ -185,7 +184,7 @@ TEST(Rfc9185Kmf, SendsOnlyTheHopByHopHalvesOfDoubleKeys) {
 // "Whoever ended it": the endpoint by close_notify or alert, the KMF, the MDD, a handshake that
 // fails, and one that never completes.
 TEST(Rfc9185Kmf, SendsEndpointDisconnectWhenTheEndpointCloses) {
-    World world(k9185);
+    World world(kSetup9185);
     auto& alice = world.join(1, world.alice, kAsAlice);
     ASSERT_TRUE(world.run_until_established(alice));
     alice.close();
@@ -196,7 +195,7 @@ TEST(Rfc9185Kmf, SendsEndpointDisconnectWhenTheEndpointCloses) {
 }
 
 TEST(Rfc9185Kmf, SendsEndpointDisconnectWhenTheEndpointFails) {
-    World world(k9185);
+    World world(kSetup9185);
     auto& alice = world.join(1, world.alice, kAsAlice);
     ASSERT_TRUE(world.run_until_established(alice));
     alice.fail(80);
@@ -205,7 +204,7 @@ TEST(Rfc9185Kmf, SendsEndpointDisconnectWhenTheEndpointFails) {
 }
 
 TEST(Rfc9185Kmf, SendsEndpointDisconnectForAnAssociationThatIsDisplaced) {
-    World world(k9185);
+    World world(kSetup9185);
     ASSERT_TRUE(world.run_until_established(world.join(1, world.alice, kAsAlice)));
     ASSERT_TRUE(world.run_until_established(world.join(2, world.alice, kAsAlice)));
     EXPECT_EQ(world.tally().displaced, 1u);
@@ -214,7 +213,7 @@ TEST(Rfc9185Kmf, SendsEndpointDisconnectForAnAssociationThatIsDisplaced) {
 }
 
 TEST(Rfc9185Kmf, SendsEndpointDisconnectWhenAHandshakeIsRefusedAndAfterItsAlert) {
-    World world(k9185);
+    World world(kSetup9185);
     auto& mallory = world.join(1, world.mallory, kAsAlice);
     EXPECT_FALSE(world.run_until_established(mallory));
     ASSERT_GE(world.sent.size(), 2u);
@@ -223,7 +222,7 @@ TEST(Rfc9185Kmf, SendsEndpointDisconnectWhenAHandshakeIsRefusedAndAfterItsAlert)
 }
 
 TEST(Rfc9185Kmf, SendsEndpointDisconnectWhenAHandshakeNeverCompletes) {
-    auto setup = k9185;
+    auto setup = kSetup9185;
     setup.limits = {.handshakes = 10, .handshake_deadline = 200ms};
     World world(setup);
     world.loses_to_endpoint = [&](const auto&) { return world.tally().handshakes_started > 0; };
@@ -233,7 +232,7 @@ TEST(Rfc9185Kmf, SendsEndpointDisconnectWhenAHandshakeNeverCompletes) {
 }
 
 TEST(Rfc9185Kmf, SendsEndpointDisconnectLaterWhenNoTunnelIsUp) {
-    auto setup = k9185;
+    auto setup = kSetup9185;
     setup.limits = {.handshakes = 10, .handshake_deadline = 200ms};
     World world(setup);
     world.loses_to_endpoint = [&](const auto&) { return world.tally().handshakes_started > 0; };
@@ -252,7 +251,7 @@ TEST(Rfc9185Kmf, SendsEndpointDisconnectLaterWhenNoTunnelIsUp) {
 }
 
 TEST(Rfc9185Kmf, EndpointDisconnectFromTheMddEndsTheAssociationAndIsALeave) {
-    World world(k9185);
+    World world(kSetup9185);
     world.join(1, world.alice, kAsAlice);
     world.join(2, world.bob, kAsBob);
     ASSERT_TRUE(world.run_until(
@@ -266,7 +265,7 @@ TEST(Rfc9185Kmf, EndpointDisconnectFromTheMddEndsTheAssociationAndIsALeave) {
 }
 
 TEST(Rfc9185Kmf, EndpointDisconnectFromTheMddEndsAHandshake) {
-    World world(k9185);
+    World world(kSetup9185);
     world.loses_to_endpoint = [&](const auto&) { return world.tally().handshakes_started > 0; };
     world.join(1, world.alice, kAsAlice);
     ASSERT_TRUE(world.run_until([&] { return world.tally().handshakes_started == 1; }));
@@ -276,7 +275,7 @@ TEST(Rfc9185Kmf, EndpointDisconnectFromTheMddEndsAHandshake) {
 }
 
 TEST(Rfc9185Kmf, DropsDisconnectsOfUnknownAssociations) {
-    World world(k9185);
+    World world(kSetup9185);
     world.disconnect(9);
     world.disconnect(9);
     EXPECT_EQ(world.tally()[Drop::unknown_disconnect], 2u);
@@ -284,7 +283,7 @@ TEST(Rfc9185Kmf, DropsDisconnectsOfUnknownAssociations) {
 }
 
 TEST(Rfc9185Kmf, DropsADisconnectOfAnotherMddsAssociation) {
-    World world(k9185);
+    World world(kSetup9185);
     ASSERT_TRUE(world.run_until_established(world.join(1, world.alice, kAsAlice)));
     world.bring_up(TunnelId{2}, world.mdd_two);
     world.route = TunnelId{2};
@@ -294,7 +293,7 @@ TEST(Rfc9185Kmf, DropsADisconnectOfAnotherMddsAssociation) {
 }
 
 TEST(Rfc9185Kmf, DropsWhatComesLateForADisconnectedAssociation) {
-    World world(k9185);
+    World world(kSetup9185);
     auto& alice = world.join(1, world.alice, kAsAlice);
     ASSERT_TRUE(world.run_until_established(alice));
     world.disconnect(1);
@@ -307,7 +306,7 @@ TEST(Rfc9185Kmf, DropsWhatComesLateForADisconnectedAssociation) {
 }
 
 TEST(Rfc9185Kmf, HoldsAnAssociationToItsConference) {
-    World world(k9185);
+    World world(kSetup9185);
     world.bring_up(TunnelId{2}, world.mdd_two);
     world.route = TunnelId{2};
     ASSERT_TRUE(world.run_until_established(world.join(1, world.alice, kAsAlice)));
@@ -319,7 +318,7 @@ TEST(Rfc9185Kmf, HoldsAnAssociationToItsConference) {
 }
 
 TEST(Rfc9185Kmf, WithoutRequireTlsIdTheConferenceIsFoundByTheCertificateAlone) {
-    auto setup = k9185;
+    auto setup = kSetup9185;
     setup.require_tls_id = false;
     World world(setup);
     ASSERT_TRUE(world.run_until_established(world.join(1, world.alice)));
@@ -333,7 +332,7 @@ TEST(Rfc9185Kmf, WithoutRequireTlsIdTheConferenceIsFoundByTheCertificateAlone) {
 }
 
 TEST(Rfc9185Kmf, FindsTheConferenceByCertificateOnlyAmongThoseThatTheMddMayServe) {
-    auto setup = k9185;
+    auto setup = kSetup9185;
     setup.require_tls_id = false;
     setup.edit = [](auto&, auto& conferences) {
         conferences[0].endpoints.clear();

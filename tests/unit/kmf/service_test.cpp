@@ -19,8 +19,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::string kBobTlsId = "bob-0123456789abcdef";
-
 // An MDD with one endpoint: wraps and unwraps datagrams, checks keys as mdd does.
 class OneEndpointMdd : public tunnel::LinkEvents {
   public:

@@ -40,10 +40,6 @@ struct SentKeys {
     bool operator==(const SentKeys&) const = default;
 };
 
-inline const std::string kAliceTlsId = "alice-0123456789abcdef";
-inline const std::string kBobTlsId = "bob/0123456789+abcdef_";
-inline const std::string kCarolTlsId = "carol-0123456789abcdef";
-
 // How a world differs from the plainest one.
 struct Setup {
     srtp::Profile profile = srtp::Profile::double_aes_128_gcm;
@@ -55,6 +51,8 @@ struct Setup {
     // Changes the roster before it is used.
     std::function<void(std::vector<kmf::Mdd>&, std::vector<kmf::Conference>&)> edit{};
 };
+
+inline const Setup kSetup9185{.dialect = tunnel::Dialect::rfc9185};
 
 class World {
   public:
