@@ -9,6 +9,8 @@
 namespace mdd::endpoint::test {
 
 inline constexpr std::uint32_t kSsrc = 0x0a0b0c0d;
+// Of tests for which any profile will do.
+inline constexpr auto kDouble = srtp::Profile::double_aes_128_gcm;
 
 inline srtp::MasterKey numbered_master_key(std::uint8_t number) {
     return {srtp::Secret<32>(Packet(32, number)), srtp::Secret<12>(Packet(12, number))};

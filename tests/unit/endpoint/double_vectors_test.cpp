@@ -9,7 +9,7 @@
 namespace mdd::endpoint::test {
 namespace {
 
-constexpr std::uint32_t kSsrc = 0xcafebabe;
+constexpr std::uint32_t kVectorSsrc = 0xcafebabe;
 
 class DoubleVectorsTest : public ::testing::TestWithParam<std::size_t> {
   protected:
@@ -86,8 +86,8 @@ TEST_P(DoubleRollOverTest, CountersOfBothLayersAreSeparate) {
                << 16;
     };
     auto a = sender();
-    a->hop().start_sending_at(kSsrc, number("a_roc") | 0x1234);
-    a->sender()->start_at(kSsrc, number("inner_roc") | 0x1234);
+    a->hop().start_sending_at(kVectorSsrc, number("a_roc") | 0x1234);
+    a->sender()->start_at(kVectorSsrc, number("inner_roc") | 0x1234);
     a->install(vectors.hop_keys());
     auto packet = vectors.bytes("rtp");
     PacketIndex index = 0;
@@ -100,7 +100,7 @@ TEST_P(DoubleRollOverTest, CountersOfBothLayersAreSeparate) {
     EXPECT_EQ(index, number("inner_roc") | 0x1234);
 
     auto b = receiver();
-    b->hop().start_receiving_at(kSsrc, number("b_roc") | 7);
+    b->hop().start_receiving_at(kVectorSsrc, number("b_roc") | 7);
     b->install(vectors.hop_keys());
     const auto relayed = from_hex(roc["relay_pt111_seq7"].get<std::string>());
     const auto received = b->open(joined(relayed, tag), now);
@@ -136,7 +136,7 @@ TEST_P(DoubleVectorsTest, SrtcpOpensWithIndexZeroAndOne) {
 
 TEST_P(DoubleVectorsTest, FullTagIsBuiltAndOpenedAsAgreed) {
     const auto key = vectors.ekt_key();
-    const auto field = build_full_tag(key, 0, vectors.inner_key(), kSsrc, 0);
+    const auto field = build_full_tag(key, 0, vectors.inner_key(), kVectorSsrc, 0);
     EXPECT_EQ(to_hex(field), to_hex(vectors.full_tag()));
 
     Packet packet(45, 0x11);
@@ -149,7 +149,7 @@ TEST_P(DoubleVectorsTest, FullTagIsBuiltAndOpenedAsAgreed) {
     EktContents contents;
     ASSERT_EQ(open_full_tag(key, tag->ciphertext, vectors.key_bytes(), contents), EktFault::none);
     EXPECT_EQ(to_hex(contents.master_key.first(contents.key_bytes)), vectors.text("e2e_mk"));
-    EXPECT_EQ(contents.ssrc, kSsrc);
+    EXPECT_EQ(contents.ssrc, kVectorSsrc);
     EXPECT_EQ(contents.roc, 0u);
 }
 

@@ -161,7 +161,6 @@ TEST_F(DtlsClientTest, CloseNotifyReachesTheServer) {
     EXPECT_TRUE(server.closed_by_client());
 }
 
-constexpr auto kDouble = srtp::Profile::double_aes_128_gcm;
 const std::string kOurId = "endpoint/0123456789+";
 const std::string kKmfId = "kmf-0123456789abcdef_";
 

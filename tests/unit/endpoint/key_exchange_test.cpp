@@ -7,8 +7,6 @@
 namespace mdd::endpoint::test {
 namespace {
 
-constexpr auto kDouble = srtp::Profile::double_aes_128_gcm;
-
 class KeyExchangeTest : public ::testing::Test {
   protected:
     ~KeyExchangeTest() override { std::filesystem::remove_all(directory_); }
