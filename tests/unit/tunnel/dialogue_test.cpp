@@ -3,21 +3,22 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/vectors.h"
+#include "tests/unit/tunnel/rfc9185_hex.h"
+#include "tests/unit/tunnel/tunnel_vectors.h"
 
 namespace mdd::tunnel {
 namespace {
 
 using test::from_hex;
+using test::kId;
+using test::kProfiles;
 using test::to_hex;
 
-const std::string kId = "7c9e6679742540de944be07fc1f90ae7";
-const std::string kProfiles = "0100070000040009000a";
 const std::string kDtls = "040021" + kId + "000f15fefd000000000000000500020228";
 const std::string kDisconnect = "050010" + kId;
 
 std::string vector_hex(const char* name) {
-    return test::vectors().at("tunnel_rfc9185").at(name).get<std::string>();
+    return test::rfc9185_vectors().at(name).get<std::string>();
 }
 
 struct End {

@@ -5,7 +5,7 @@
 
 #include <random>
 
-#include "tests/support/vectors.h"
+#include "tests/unit/tunnel/tunnel_vectors.h"
 
 namespace mdd::tunnel {
 namespace {
@@ -18,8 +18,7 @@ Bytes all_examples() {
     Bytes stream;
     for (const char* name : {"supported_profiles", "unsupported_version_0", "media_keys_128",
                              "media_keys_256", "tunneled_dtls", "endpoint_disconnect"}) {
-        const Bytes frame =
-            test::from_hex(test::vectors().at("tunnel_rfc9185").at(name).get<std::string>());
+        const Bytes frame = test::rfc9185_bytes(name);
         stream.insert(stream.end(), frame.begin(), frame.end());
     }
     stream.insert(stream.end(), {0x77, 0, 0});

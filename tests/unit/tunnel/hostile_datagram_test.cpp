@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/hex.h"
-#include "tests/unit/tunnel/raw_tls.h"
+#include "tests/unit/tunnel/hostile_peer.h"
 #include "tests/unit/tunnel/session_pair.h"
 
 namespace mdd::tunnel {
@@ -11,13 +11,6 @@ namespace {
 
 using namespace test;
 using Bytes = std::vector<std::uint8_t>;
-
-constexpr int kNoAlert = -1;
-
-TestPki& pki() {
-    static TestPki made;
-    return made;
-}
 
 // A session of ours against a raw DTLS peer.
 class Duel {
@@ -67,14 +60,7 @@ class Duel {
     int received = 0;
 };
 
-RawTlsShape shaped(
-    Role role, const TestCertificate& certificate,
-    std::function<void(SSL_CTX*)> change = [](SSL_CTX*) {}) {
-    return {role, certificate.cert_file, certificate.key_file, true, std::move(change)};
-}
-
 TEST(TunnelHostileDatagram, PeersThatCannotProveWhoTheyAreHaveNoTunnel) {
-    static TestPki other("other CA");
     const auto good = pki().issue("peer-good");
     for (const Role ours : {Role::kmf, Role::mdd}) {
         const Role theirs = ours == Role::kmf ? Role::mdd : Role::kmf;
@@ -85,7 +71,7 @@ TEST(TunnelHostileDatagram, PeersThatCannotProveWhoTheyAreHaveNoTunnel) {
             int alert;
             std::vector<Sha256> pins;
         } cases[] = {
-            {"wrong CA", shaped(theirs, other.issue("peer-x")), "refused_by_us", 48, {}},
+            {"wrong CA", shaped(theirs, other_pki().issue("peer-x")), "refused_by_us", 48, {}},
             {"self-signed",
              shaped(theirs, pki().self_signed("peer-self")),
              "refused_by_us",

@@ -6,41 +6,26 @@
 
 #include <random>
 
-#include "tests/support/vectors.h"
+#include "tests/unit/tunnel/tunnel_vectors.h"
 
 namespace mdd::tunnel {
 namespace {
 
 using test::from_hex;
+using test::rfc9185_bytes;
+using test::rfc9185_vectors;
 using test::to_hex;
+using test::vector_keys;
 using Bytes = std::vector<std::uint8_t>;
-
-const nlohmann::json& vectors() {
-    return test::vectors().at("tunnel_rfc9185");
-}
-
-Bytes vector_bytes(const char* name) {
-    return from_hex(vectors().at(name).get<std::string>());
-}
 
 AssociationId vector_id() {
     AssociationId id;
-    std::ranges::copy(vector_bytes("association_id"), id.bytes.begin());
+    std::ranges::copy(rfc9185_bytes("association_id"), id.bytes.begin());
     return id;
 }
 
 SecretBytes secret(const char* hex) {
     return SecretBytes(from_hex(hex));
-}
-
-KeyInformation vector_keys() {
-    KeyInformation keys;
-    keys.profile = 0x0009;
-    keys.client_key = secret("101112131415161718191a1b1c1d1e1f");
-    keys.server_key = secret("303132333435363738393a3b3c3d3e3f");
-    keys.client_salt = secret("acadaeafb0b1b2b3b4b5b6b7");
-    keys.server_salt = secret("cccdcecfd0d1d2d3d4d5d6d7");
-    return keys;
 }
 
 std::string hex_of(const std::optional<SecretBytes>& encoded) {
@@ -66,7 +51,7 @@ std::string verdict(std::uint8_t type, const Bytes& body, Role receiver) {
 }
 
 Bytes body_of(const char* name) {
-    const Bytes frame = vector_bytes(name);
+    const Bytes frame = rfc9185_bytes(name);
     return {frame.begin() + 3, frame.end()};
 }
 
@@ -75,12 +60,12 @@ TEST(TunnelRfc9185Codec, EncodesTheWorkedExamplesByteForByte) {
               "0100070000040009000a");
     EXPECT_EQ(to_hex(rfc9185::encode(rfc9185::UnsupportedVersion{0}).bytes()), "02000100");
     EXPECT_EQ(hex_of(rfc9185::encode(Message{vector_id(), {}, vector_keys(), {}})),
-              vectors().at("media_keys_128"));
+              rfc9185_vectors().at("media_keys_128"));
     EXPECT_EQ(
-        hex_of(rfc9185::encode(Message{vector_id(), {}, Empty{}, vector_bytes("dtls_message")})),
-        vectors().at("tunneled_dtls"));
+        hex_of(rfc9185::encode(Message{vector_id(), {}, Empty{}, rfc9185_bytes("dtls_message")})),
+        rfc9185_vectors().at("tunneled_dtls"));
     EXPECT_EQ(hex_of(rfc9185::encode(Message{vector_id(), {}, Disconnect{}, {}})),
-              vectors().at("endpoint_disconnect"));
+              rfc9185_vectors().at("endpoint_disconnect"));
 }
 
 TEST(TunnelRfc9185Codec, EncodesTheMediaKeysOfBothProfiles) {
@@ -91,43 +76,43 @@ TEST(TunnelRfc9185Codec, EncodesTheMediaKeysOfBothProfiles) {
     keys.client_salt = secret("acadaeafb0b1b2b3b4b5b6b7");
     keys.server_salt = secret("cccdcecfd0d1d2d3d4d5d6d7");
     EXPECT_EQ(hex_of(rfc9185::encode(Message{vector_id(), {}, std::move(keys), {}})),
-              vectors().at("media_keys_256"));
+              rfc9185_vectors().at("media_keys_256"));
 }
 
 TEST(TunnelRfc9185Codec, KeysGoRightBeforeTheDtlsMessageThatNeedsThem) {
     EXPECT_EQ(hex_of(rfc9185::encode(
-                  Message{vector_id(), {}, vector_keys(), vector_bytes("dtls_message")})),
-              vectors().at("media_keys_128").get<std::string>() +
-                  vectors().at("tunneled_dtls").get<std::string>());
+                  Message{vector_id(), {}, vector_keys(), rfc9185_bytes("dtls_message")})),
+              rfc9185_vectors().at("media_keys_128").get<std::string>() +
+                  rfc9185_vectors().at("tunneled_dtls").get<std::string>());
     EXPECT_EQ(hex_of(rfc9185::encode(
-                  Message{vector_id(), {}, vector_keys(), vector_bytes("dtls_message")},
+                  Message{vector_id(), {}, vector_keys(), rfc9185_bytes("dtls_message")},
                   rfc9185::Dtls::left_out)),
-              vectors().at("media_keys_128"));
+              rfc9185_vectors().at("media_keys_128"));
 }
 
 TEST(TunnelRfc9185Codec, AnMddsProfilesAreNotSaidAgainWithEachMessage) {
     EXPECT_EQ(hex_of(rfc9185::encode(Message{
-                  vector_id(), {}, SupportedProfiles{{9, 10}, {}}, vector_bytes("dtls_message")})),
-              vectors().at("tunneled_dtls"));
+                  vector_id(), {}, SupportedProfiles{{9, 10}, {}}, rfc9185_bytes("dtls_message")})),
+              rfc9185_vectors().at("tunneled_dtls"));
 }
 
 TEST(TunnelRfc9185Codec, DecodesTheWorkedExamples) {
-    const auto announced = decode_frame(vector_bytes("supported_profiles"), Role::kmf);
+    const auto announced = decode_frame(rfc9185_bytes("supported_profiles"), Role::kmf);
     EXPECT_EQ(std::get<rfc9185::Announcement>(announced),
               (rfc9185::Announcement{0, {0x0009, 0x000a}}));
-    const auto unsupported = decode_frame(vector_bytes("unsupported_version_0"), Role::mdd);
+    const auto unsupported = decode_frame(rfc9185_bytes("unsupported_version_0"), Role::mdd);
     EXPECT_EQ(std::get<rfc9185::UnsupportedVersion>(unsupported).highest, 0);
-    const auto keys = decode_frame(vector_bytes("media_keys_128"), Role::mdd);
+    const auto keys = decode_frame(rfc9185_bytes("media_keys_128"), Role::mdd);
     const auto& information = std::get<KeyInformation>(std::get<Message>(keys).body);
     EXPECT_EQ(information.profile, 0x0009);
     EXPECT_EQ(to_hex(information.server_key.bytes()), "303132333435363738393a3b3c3d3e3f");
     EXPECT_EQ(to_hex(information.server_salt.bytes()), "cccdcecfd0d1d2d3d4d5d6d7");
     for (const Role receiver : {Role::mdd, Role::kmf}) {
-        const auto dtls = decode_frame(vector_bytes("tunneled_dtls"), receiver);
-        EXPECT_EQ(std::get<Message>(dtls).dtls, vector_bytes("dtls_message"));
+        const auto dtls = decode_frame(rfc9185_bytes("tunneled_dtls"), receiver);
+        EXPECT_EQ(std::get<Message>(dtls).dtls, rfc9185_bytes("dtls_message"));
         EXPECT_EQ(std::get<Message>(dtls).association, vector_id());
         EXPECT_TRUE(std::get<Message>(dtls).conference.is_zero());
-        const auto end = decode_frame(vector_bytes("endpoint_disconnect"), receiver);
+        const auto end = decode_frame(rfc9185_bytes("endpoint_disconnect"), receiver);
         EXPECT_TRUE(std::holds_alternative<Disconnect>(std::get<Message>(end).body));
         EXPECT_EQ(std::get<Message>(end).association, vector_id());
     }
@@ -141,7 +126,7 @@ TEST(TunnelRfc9185Codec, AnMkiIsAcceptedAndIgnored) {
         const auto decoded = rfc9185::decode(3, body, Role::mdd);
         ASSERT_TRUE(std::holds_alternative<Message>(decoded)) << mki_bytes;
         EXPECT_EQ(hex_of(rfc9185::encode(std::get<Message>(decoded))),
-                  vectors().at("media_keys_128"))
+                  rfc9185_vectors().at("media_keys_128"))
             << "none is sent";
     }
 }
@@ -156,7 +141,7 @@ TEST(TunnelRfc9185Codec, EveryBodyThatEndsTooEarlyOrTooLateIsRefused) {
                  {"tunneled_dtls", Role::kmf},
                  {"endpoint_disconnect", Role::kmf}};
     for (const auto& [name, receiver] : cases) {
-        const std::uint8_t type = vector_bytes(name)[0];
+        const std::uint8_t type = rfc9185_bytes(name)[0];
         const Bytes whole = body_of(name);
         for (std::size_t size = 0; size < whole.size(); ++size) {
             const Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
@@ -170,10 +155,10 @@ TEST(TunnelRfc9185Codec, EveryBodyThatEndsTooEarlyOrTooLateIsRefused) {
 }
 
 // An association id of 16 zero bytes, for bodies written out.
-constexpr char kId[] = "00000000000000000000000000000000";
+constexpr char kZeroId[] = "00000000000000000000000000000000";
 
 TEST(TunnelRfc9185Codec, EachMalformedMessageHasItsReason) {
-    const std::string id = kId;
+    const std::string id = kZeroId;
     const struct {
         const char* name;
         std::uint8_t type;

@@ -6,41 +6,26 @@
 
 #include <random>
 
-#include "tests/support/vectors.h"
+#include "tests/unit/tunnel/tunnel_vectors.h"
 
 namespace mdd::tunnel {
 namespace {
 
+using test::draft_bytes;
+using test::draft_vectors;
 using test::from_hex;
 using test::to_hex;
-
-const nlohmann::json& vectors() {
-    return test::vectors().at("tunnel_v1");
-}
-
-std::vector<std::uint8_t> vector_bytes(const char* name) {
-    return from_hex(vectors().at(name).get<std::string>());
-}
+using test::vector_keys;
 
 Message message_with(decltype(Message::body) body) {
     Message message;
-    const auto association = vector_bytes("association_id");
-    const auto conference = vector_bytes("conference_id");
+    const auto association = draft_bytes("association_id");
+    const auto conference = draft_bytes("conference_id");
     std::copy(association.begin(), association.end(), message.association.bytes.begin());
     std::copy(conference.begin(), conference.end(), message.conference.bytes.begin());
     message.body = std::move(body);
-    message.dtls = vector_bytes("dtls_message");
+    message.dtls = draft_bytes("dtls_message");
     return message;
-}
-
-KeyInformation vector_keys() {
-    KeyInformation keys;
-    keys.profile = 0x0009;
-    keys.client_key = SecretBytes(from_hex("101112131415161718191a1b1c1d1e1f"));
-    keys.server_key = SecretBytes(from_hex("303132333435363738393a3b3c3d3e3f"));
-    keys.client_salt = SecretBytes(from_hex("acadaeafb0b1b2b3b4b5b6b7"));
-    keys.server_salt = SecretBytes(from_hex("cccdcecfd0d1d2d3d4d5d6d7"));
-    return keys;
 }
 
 std::string encoded_hex(const Message& message) {
@@ -63,46 +48,46 @@ std::vector<std::uint8_t> replaced(std::vector<std::uint8_t> bytes, std::size_t 
 }
 
 TEST(TunnelMessage, EncodesTheVectors) {
-    EXPECT_EQ(encoded_hex(message_with(Empty{})), vectors().at("empty"));
+    EXPECT_EQ(encoded_hex(message_with(Empty{})), draft_vectors().at("empty"));
     EXPECT_EQ(encoded_hex(message_with(SupportedProfiles{{0x0009, 0x000a}, {}})),
-              vectors().at("supported"));
-    EXPECT_EQ(encoded_hex(message_with(vector_keys())), vectors().at("keyinfo"));
+              draft_vectors().at("supported"));
+    EXPECT_EQ(encoded_hex(message_with(vector_keys())), draft_vectors().at("keyinfo"));
 }
 
 TEST(TunnelMessage, DecodesTheEmptyVectorAtBothEnds) {
     for (const Role receiver : {Role::mdd, Role::kmf}) {
-        const auto decoded = decode(vector_bytes("empty"), receiver);
+        const auto decoded = decode(draft_bytes("empty"), receiver);
         const auto& message = std::get<Message>(decoded);
         EXPECT_TRUE(std::holds_alternative<Empty>(message.body));
-        EXPECT_EQ(to_hex(message.association.bytes), vectors().at("association_id"));
-        EXPECT_EQ(to_hex(message.conference.bytes), vectors().at("conference_id"));
-        EXPECT_EQ(to_hex(message.dtls), vectors().at("dtls_message"));
+        EXPECT_EQ(to_hex(message.association.bytes), draft_vectors().at("association_id"));
+        EXPECT_EQ(to_hex(message.conference.bytes), draft_vectors().at("conference_id"));
+        EXPECT_EQ(to_hex(message.dtls), draft_vectors().at("dtls_message"));
     }
 }
 
 TEST(TunnelMessage, DecodesTheSupportedProfilesVector) {
-    const auto decoded = decode(vector_bytes("supported"), Role::kmf);
+    const auto decoded = decode(draft_bytes("supported"), Role::kmf);
     const auto& message = std::get<Message>(decoded);
     const SupportedProfiles expected{{0x0009, 0x000a}, {}};
     EXPECT_EQ(std::get<SupportedProfiles>(message.body), expected);
-    EXPECT_EQ(to_hex(message.dtls), vectors().at("dtls_message"));
+    EXPECT_EQ(to_hex(message.dtls), draft_vectors().at("dtls_message"));
 }
 
 TEST(TunnelMessage, DecodesBothKeyInformationVectors) {
-    const auto small = decode(vector_bytes("keyinfo"), Role::mdd);
+    const auto small = decode(draft_bytes("keyinfo"), Role::mdd);
     const auto& keys = std::get<KeyInformation>(std::get<Message>(small).body);
     EXPECT_EQ(keys.profile, 0x0009);
     EXPECT_EQ(to_hex(keys.client_key.bytes()), "101112131415161718191a1b1c1d1e1f");
     EXPECT_EQ(to_hex(keys.server_key.bytes()), "303132333435363738393a3b3c3d3e3f");
     EXPECT_EQ(to_hex(keys.client_salt.bytes()), "acadaeafb0b1b2b3b4b5b6b7");
     EXPECT_EQ(to_hex(keys.server_salt.bytes()), "cccdcecfd0d1d2d3d4d5d6d7");
-    const auto large = decode(vector_bytes("keyinfo256"), Role::mdd);
-    EXPECT_EQ(encoded_hex(std::get<Message>(large)), vectors().at("keyinfo256"));
+    const auto large = decode(draft_bytes("keyinfo256"), Role::mdd);
+    EXPECT_EQ(encoded_hex(std::get<Message>(large)), draft_vectors().at("keyinfo256"));
 }
 
 TEST(TunnelMessage, RefusesEveryLengthThatEndsTooEarly) {
     for (const char* name : {"empty", "supported", "keyinfo"}) {
-        const auto whole = vector_bytes(name);
+        const auto whole = draft_bytes(name);
         const Role receiver = std::string(name) == "keyinfo" ? Role::mdd : Role::kmf;
         ASSERT_EQ(verdict(whole, receiver), "ok");
         for (std::size_t size = 0; size < whole.size(); ++size) {
@@ -118,7 +103,7 @@ TEST(TunnelMessage, RefusesEveryLengthThatEndsTooEarly) {
 
 TEST(TunnelMessage, RefusesTypesThatDoNotExist) {
     for (int type = 3; type < 256; ++type) {
-        auto bytes = vector_bytes("empty");
+        auto bytes = draft_bytes("empty");
         bytes[34] = static_cast<std::uint8_t>(type);
         EXPECT_EQ(verdict(bytes, Role::kmf), "unknown_type");
         EXPECT_EQ(verdict(bytes, Role::mdd), "unknown_type");
@@ -127,17 +112,17 @@ TEST(TunnelMessage, RefusesTypesThatDoNotExist) {
 
 TEST(TunnelMessage, RefusesOtherVersions) {
     for (const char* version : {"0000", "0200", "0101", "fefd"})
-        EXPECT_EQ(verdict(replaced(vector_bytes("empty"), 0, version), Role::kmf), "version");
+        EXPECT_EQ(verdict(replaced(draft_bytes("empty"), 0, version), Role::kmf), "version");
 }
 
 TEST(TunnelMessage, RefusesMessagesThatComeTheWrongWay) {
-    EXPECT_EQ(verdict(vector_bytes("supported"), Role::mdd), "wrong_direction");
-    EXPECT_EQ(verdict(vector_bytes("keyinfo"), Role::kmf), "wrong_direction");
+    EXPECT_EQ(verdict(draft_bytes("supported"), Role::mdd), "wrong_direction");
+    EXPECT_EQ(verdict(draft_bytes("keyinfo"), Role::kmf), "wrong_direction");
 }
 
 TEST(TunnelMessage, RefusesBadProfileLists) {
     for (const char* length : {"0000", "0001", "0003", "00ff", "ffff", "fffe"})
-        EXPECT_EQ(verdict(replaced(vector_bytes("supported"), 35, length), Role::kmf),
+        EXPECT_EQ(verdict(replaced(draft_bytes("supported"), 35, length), Role::kmf),
                   "profile_list")
             << length;
 }
@@ -158,22 +143,22 @@ TEST(TunnelMessage, RefusesMoreProfilesThanThereAre) {
 }
 
 TEST(TunnelMessage, RefusesAnMkiPastTheEnd) {
-    EXPECT_EQ(verdict(replaced(vector_bytes("supported"), 41, "ff"), Role::kmf), "mki");
+    EXPECT_EQ(verdict(replaced(draft_bytes("supported"), 41, "ff"), Role::kmf), "mki");
 }
 
 TEST(TunnelMessage, RefusesEmptyAndOverlongKeysAndSalts) {
     for (const std::size_t at : {37u, 55u, 73u, 87u})
         for (const char* length : {"0000", "ffff", "0100"})
-            EXPECT_EQ(verdict(replaced(vector_bytes("keyinfo"), at, length), Role::mdd),
+            EXPECT_EQ(verdict(replaced(draft_bytes("keyinfo"), at, length), Role::mdd),
                       "key_or_salt")
                 << at << " " << length;
 }
 
 TEST(TunnelMessage, RefusesADtlsMessageShorterOrLongerThanTheRest) {
-    EXPECT_EQ(verdict(replaced(vector_bytes("empty"), 35, "000e"), Role::kmf), "trailing_bytes");
-    EXPECT_EQ(verdict(replaced(vector_bytes("empty"), 35, "0000"), Role::kmf), "trailing_bytes");
-    EXPECT_EQ(verdict(replaced(vector_bytes("empty"), 35, "0010"), Role::kmf), "too_short");
-    EXPECT_EQ(verdict(replaced(vector_bytes("empty"), 35, "ffff"), Role::kmf), "too_short");
+    EXPECT_EQ(verdict(replaced(draft_bytes("empty"), 35, "000e"), Role::kmf), "trailing_bytes");
+    EXPECT_EQ(verdict(replaced(draft_bytes("empty"), 35, "0000"), Role::kmf), "trailing_bytes");
+    EXPECT_EQ(verdict(replaced(draft_bytes("empty"), 35, "0010"), Role::kmf), "too_short");
+    EXPECT_EQ(verdict(replaced(draft_bytes("empty"), 35, "ffff"), Role::kmf), "too_short");
 }
 
 TEST(TunnelMessage, DoesNotEncodeWhatTheFieldsCannotHold) {

@@ -5,45 +5,13 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/hex.h"
+#include "tests/unit/tunnel/hostile_peer.h"
+#include "tests/unit/tunnel/rfc9185_hex.h"
 #include "tests/unit/tunnel/stream_pair.h"
 
 namespace mdd::test {
 
 using Bytes = std::vector<std::uint8_t>;
-
-constexpr int kNoAlert = -1;
-enum Alert {
-    unexpected_message = 10,
-    bad_record_mac = 20,
-    record_overflow = 22,
-    handshake_failure = 40,
-    bad_certificate = 42,
-    certificate_expired = 45,
-    unknown_ca = 48,
-    protocol_version = 70,
-    certificate_required = 116,
-    close_notify = 0,
-};
-
-inline TestPki& pki() {
-    static TestPki made;
-    return made;
-}
-inline TestPki& other_pki() {
-    static TestPki made("other CA");
-    return made;
-}
-
-inline RawTlsShape shaped(
-    tunnel::Role role, const TestCertificate& certificate,
-    std::function<void(SSL_CTX*)> change = [](SSL_CTX*) {}) {
-    RawTlsShape shape;
-    shape.role = role;
-    shape.cert_file = certificate.cert_file;
-    shape.key_file = certificate.key_file;
-    shape.change = std::move(change);
-    return shape;
-}
 
 // One misbehaviour: the peer's shape, what it does once both ends have started, and what comes of
 // it.
@@ -96,8 +64,5 @@ inline Bytes repeated(const Bytes& unit, int times) {
     for (int i = 0; i < times; ++i) bytes.insert(bytes.end(), unit.begin(), unit.end());
     return bytes;
 }
-
-inline const std::string kProfiles = "0100070000040009000a";
-inline const std::string kId = "7c9e6679742540de944be07fc1f90ae7";
 
 }  // namespace mdd::test
