@@ -5,15 +5,16 @@
 
 #include "controlplane/dtls_budget.h"
 #include "tests/unit/control/dtls_datagrams.h"
+#include "tests/unit/control/who_and_when.h"
 
 namespace mdd::control {
 namespace {
 
 using namespace std::chrono_literals;
 using test::client_hello;
+using test::kStart;
 using test::verify_request;
 
-const TimePoint kStart{1h};
 const net::Be32 kSource = *net::parse_ipv4("192.0.2.1");
 const net::Be32 kOther = *net::parse_ipv4("192.0.2.2");
 

@@ -4,11 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/control/keys_for_tests.h"
+#include "tests/unit/control/who_and_when.h"
 
 namespace mdd::control {
 namespace {
 
-constexpr EndpointRef kWho{0, 0};
+using test::kAlice;
 
 class CourierTest : public testing::Test {
   protected:
@@ -37,7 +38,7 @@ class CourierTest : public testing::Test {
 
 TEST_F(CourierTest, IsDoneOnlyWhenEveryWorkerHasCarriedItsPartOut) {
     bool done = false;
-    courier_.send(publisher_.transmit_keys(kWho, nullptr, 0), [&] { done = true; });
+    courier_.send(publisher_.transmit_keys(kAlice, nullptr, 0), [&] { done = true; });
     EXPECT_EQ(wakes_, 1U);
     carry_out(first_);
     EXPECT_TRUE(courier_.poll());
@@ -53,7 +54,7 @@ TEST_F(CourierTest, IsDoneOnlyWhenEveryWorkerHasCarriedItsPartOut) {
 TEST_F(CourierTest, KeepsReplacedKeysUntilThen) {
     auto keys = test::keyset(1);
     const std::weak_ptr<const srtp::Keyset> watch = keys;
-    auto change = publisher_.transmit_keys(kWho, nullptr, 0);
+    auto change = publisher_.transmit_keys(kAlice, nullptr, 0);
     change.replaced.push_back(std::move(keys));
     courier_.send(std::move(change));
     carry_out(first_);
@@ -67,7 +68,7 @@ TEST_F(CourierTest, KeepsReplacedKeysUntilThen) {
 TEST_F(CourierTest, KeepsOrderWhenAMailboxIsFull) {
     std::vector<int> order;
     for (int i = 0; i < 12; ++i)
-        courier_.send(publisher_.poll_activity(kWho, 1), [&order, i] { order.push_back(i); });
+        courier_.send(publisher_.poll_activity(kAlice, 1), [&order, i] { order.push_back(i); });
     unsigned carried = 0;
     while (const auto now = carry_out(second_, 3)) {
         carried += now;
@@ -78,7 +79,7 @@ TEST_F(CourierTest, KeepsOrderWhenAMailboxIsFull) {
 }
 
 TEST_F(CourierTest, ShowsWhatAWorkerAnswered) {
-    courier_.send(publisher_.poll_activity(kWho, 1));
+    courier_.send(publisher_.poll_activity(kAlice, 1));
     carry_out(second_);
     courier_.poll();
     EXPECT_EQ(heard_, std::vector{true});
@@ -92,8 +93,9 @@ TEST_F(CourierTest, AChangeWithoutCommandsIsDoneAtOnce) {
 
 TEST_F(CourierTest, DoneMaySendAgain) {
     bool again = false;
-    courier_.send(publisher_.poll_activity(kWho, 0),
-                  [&] { courier_.send(publisher_.poll_activity(kWho, 0), [&] { again = true; }); });
+    courier_.send(publisher_.poll_activity(kAlice, 0), [&] {
+        courier_.send(publisher_.poll_activity(kAlice, 0), [&] { again = true; });
+    });
     carry_out(first_);
     courier_.poll();
     carry_out(first_);

@@ -7,18 +7,18 @@
 
 #include "tests/unit/control/keys_for_tests.h"
 #include "tests/unit/control/postings_text.h"
+#include "tests/unit/control/who_and_when.h"
 
 namespace mdd::control {
 namespace {
 
 using namespace std::chrono_literals;
 using srtp::Proof;
+using test::kBob;
+using test::kOwner;
+using test::kStart;
 using test::texts_of;
 using Texts = std::vector<std::string>;
-
-const TimePoint kStart{1h};
-constexpr EndpointRef kWho{0, 1};
-constexpr WorkerIndex kOwner = 1;
 
 class EndpointKeysTest : public testing::Test {
   protected:
@@ -29,19 +29,19 @@ class EndpointKeysTest : public testing::Test {
         auto transmit = test::key_copies(static_cast<std::uint8_t>(2 * epoch + 1), epoch);
         receive_.push_back(receive);
         transmit_.push_back(transmit);
-        return keys_.install(publisher_, kWho, kOwner, std::move(receive), std::move(transmit),
+        return keys_.install(publisher_, kBob, kOwner, std::move(receive), std::move(transmit),
                              now);
     }
     Change prove(std::uint64_t epoch, Proof proof, TimePoint now = kStart) {
-        return keys_.proved(publisher_, kWho, kOwner, epoch, proof, now);
+        return keys_.proved(publisher_, kBob, kOwner, epoch, proof, now);
     }
     Change decided(std::uint64_t epoch, Decision decision, TimePoint now) {
-        return keys_.decided(publisher_, kWho, epoch, decision, now);
+        return keys_.decided(publisher_, kBob, epoch, decision, now);
     }
     Change silent(std::uint64_t epoch, TimePoint now) {
         return decided(epoch, Decision::silent, now);
     }
-    Change on_time(TimePoint now) { return keys_.on_time(publisher_, kWho, kOwner, now); }
+    Change on_time(TimePoint now) { return keys_.on_time(publisher_, kBob, kOwner, now); }
 
     Publisher publisher_{Homes::on_one_node(2)};
     EndpointKeys keys_;
@@ -149,7 +149,7 @@ TEST_F(EndpointKeysTest, ARestartProvedByOlderKeysCountsForTheNewerOnes) {
 TEST_F(EndpointKeysTest, LeavingTakesEverythingAndComingBackCountsAfresh) {
     install();
     install();
-    EXPECT_EQ(texts_of(keys_.leave(publisher_, kWho, kOwner)),
+    EXPECT_EQ(texts_of(keys_.leave(publisher_, kBob, kOwner)),
               (Texts{"w0 SetTransmitKeys 1 none", "w1 SetTransmitKeys 1 none",
                      "w1 RetireReceiveKeys 1 all"}));
     EXPECT_FALSE(keys_.keyed());
@@ -162,7 +162,7 @@ TEST_F(EndpointKeysTest, AProofFromBeforeLeavingChangesNothingAfterComingBack) {
     install();
     install();
     EXPECT_TRUE(keys_.expects_proof(2));
-    keys_.leave(publisher_, kWho, kOwner);
+    keys_.leave(publisher_, kBob, kOwner);
     install();
     EXPECT_FALSE(keys_.expects_proof(2));
     EXPECT_TRUE(prove(2, Proof::restart).postings.empty());
@@ -200,7 +200,7 @@ TEST_F(EndpointKeysTest, KeysLiveUntilTheChangeThatReplacesThemIsLetGo) {
     }
     EXPECT_TRUE(receive_[0].expired());
     {
-        const auto left = keys_.leave(publisher_, kWho, kOwner);
+        const auto left = keys_.leave(publisher_, kBob, kOwner);
         EXPECT_FALSE(receive_[1].expired());
         EXPECT_FALSE(receive_[2].expired());
         EXPECT_FALSE(transmit_[1].expired());

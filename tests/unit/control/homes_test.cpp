@@ -11,12 +11,13 @@
 #include "controlplane/courier.h"
 #include "controlplane/endpoint_keys.h"
 #include "tests/unit/control/keys_for_tests.h"
+#include "tests/unit/control/who_and_when.h"
 
 namespace mdd::control {
 namespace {
 
-constexpr EndpointRef kWho{0, 1};
-constexpr WorkerIndex kOwner = 1;
+using test::kBob;
+using test::kOwner;
 
 // Workers 0 and 2 on one node, worker 1 on another.
 Homes two_nodes() {
@@ -51,7 +52,7 @@ TEST(Homes, NamesEachNodeOnce) {
 TEST(Homes, OfTwoNodesHaveAnEqualKeyEachAndWorkersOfOneShareIt) {
     const Publisher publisher(two_nodes());
     const auto keys = test::key_copies(3, 7, publisher.homes());
-    const auto change = publisher.transmit_keys(kWho, keys.get(), 1);
+    const auto change = publisher.transmit_keys(kBob, keys.get(), 1);
     const auto* first = transmit_keys_of(change, 0);
     const auto* second = transmit_keys_of(change, 1);
     EXPECT_NE(first, second);
@@ -65,7 +66,7 @@ TEST(Homes, OfTwoNodesHaveAnEqualKeyEachAndWorkersOfOneShareIt) {
 TEST(Homes, OfOneNodeHaveOneKey) {
     const Publisher publisher(Homes::on_one_node(3));
     const auto keys = test::key_copies(3, 7, publisher.homes());
-    const auto change = publisher.transmit_keys(kWho, keys.get(), 1);
+    const auto change = publisher.transmit_keys(kBob, keys.get(), 1);
     for (WorkerIndex worker = 0; worker < 3; ++worker)
         EXPECT_EQ(transmit_keys_of(change, worker), keys->at(0));
 }
@@ -91,12 +92,12 @@ TEST(Homes, OfTwoNodesLoseTheirKeysTogetherOnceEveryWorkerHasLetGo) {
     };
     Publisher publisher(two_nodes());
     EndpointKeys keys;
-    auto change = keys.install(publisher, kWho, kOwner, test::keyset(1),
+    auto change = keys.install(publisher, kBob, kOwner, test::keyset(1),
                                test::key_copies(2, 1, publisher.homes()), TimePoint{});
     const std::array copies{transmit_keys_of(change, 0), transmit_keys_of(change, 1)};
     courier.send(std::move(change));
     for (const unsigned worker : {0, 1, 2}) carry_out(worker);
-    courier.send(keys.leave(publisher, kWho, kOwner));
+    courier.send(keys.leave(publisher, kBob, kOwner));
     for (const unsigned worker : {0, 1}) {
         carry_out(worker);
         for (const auto* copy : copies) EXPECT_FALSE(is_wiped(copy->rtp)) << worker;

@@ -6,16 +6,16 @@
 #include <random>
 
 #include "tests/unit/control/keys_for_tests.h"
+#include "tests/unit/control/who_and_when.h"
 
 namespace mdd::control {
 namespace {
 
 using namespace std::chrono_literals;
+using test::kAlice;
+using test::kBob;
 using test::key_names;
-
-constexpr EndpointRef kAlice{0, 0};
-constexpr EndpointRef kBob{0, 1};
-const TimePoint kStart{1h};
+using test::kStart;
 
 KeyRuling ruling(KeyLedger& ledger, EndpointRef who, const tunnel::KeyNames& names,
                  TimePoint now = kStart) {

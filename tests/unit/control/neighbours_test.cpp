@@ -3,12 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/control/who_and_when.h"
+
 namespace mdd::control {
 namespace {
 
 using namespace std::chrono_literals;
+using test::kStart;
 
-const TimePoint kStart{1h};
 const net::MacAddress kMac{{2, 0, 0, 0, 0, 1}};
 const net::MacAddress kOtherMac{{2, 0, 0, 0, 0, 2}};
 

@@ -6,14 +6,14 @@
 #include "controlplane/ssrc_book.h"
 #include "tests/unit/control/keys_for_tests.h"
 #include "tests/unit/control/postings_text.h"
+#include "tests/unit/control/who_and_when.h"
 
 namespace mdd::control {
 namespace {
 
+using test::kBob;
 using test::texts_of;
 using Texts = std::vector<std::string>;
-
-constexpr EndpointRef kBob{0, 1};
 
 TEST(Publisher, TellsEveryWorkerOfAConference) {
     const Publisher publisher(Homes::on_one_node(3));
