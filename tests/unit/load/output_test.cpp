@@ -18,11 +18,11 @@ using std::chrono::microseconds;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
-using Frame = std::vector<std::uint8_t>;
+using FrameBytes = std::vector<std::uint8_t>;
 
 struct ReadFrame {
     double at_seconds;
-    Frame bytes;
+    FrameBytes bytes;
 };
 
 // Takes the file apart from its magic number on, in either byte order, as libpcap does.
@@ -50,7 +50,7 @@ class PcapReader {
             const auto bytes = content_.substr(at_, captured);
             EXPECT_EQ(bytes.size(), captured);
             at_ += captured;
-            all.push_back({seconds + micros / 1e6, Frame(bytes.begin(), bytes.end())});
+            all.push_back({seconds + micros / 1e6, FrameBytes(bytes.begin(), bytes.end())});
         }
         return all;
     }
@@ -75,11 +75,11 @@ class PcapReader {
 TEST(PcapWriter, FramesComeBackWithTheirTimes) {
     const mdd::test::Folder folder;
     const auto path = folder.path() / "a.pcap";
-    const std::vector<std::pair<microseconds, Frame>> sent = {
-        {microseconds(0), Frame(60, 0xAA)},
-        {microseconds(999'999), Frame{1}},
-        {microseconds(1'000'000), Frame(PcapWriter::kLongestFrameBytes, 7)},
-        {microseconds(1'790'000'000'123'456), Frame(1280, 0)}};
+    const std::vector<std::pair<microseconds, FrameBytes>> sent = {
+        {microseconds(0), FrameBytes(60, 0xAA)},
+        {microseconds(999'999), FrameBytes{1}},
+        {microseconds(1'000'000), FrameBytes(PcapWriter::kLongestFrameBytes, 7)},
+        {microseconds(1'790'000'000'123'456), FrameBytes(1280, 0)}};
     PcapWriter writer(path);
     for (const auto& [at, frame] : sent) writer.add(at, frame);
     EXPECT_EQ(writer.frames(), 4u);
@@ -96,10 +96,10 @@ TEST(PcapWriter, EveryByteIsWhereTheFormatHasIt) {
     const mdd::test::Folder folder;
     const auto path = folder.path() / "a.pcap";
     PcapWriter writer(path);
-    writer.add(microseconds(2'000'003), Frame{0xDE, 0xAD});
+    writer.add(microseconds(2'000'003), FrameBytes{0xDE, 0xAD});
     writer.close();
     const auto content = content_of(path);
-    EXPECT_EQ(to_hex(Frame(content.begin(), content.end())),
+    EXPECT_EQ(to_hex(FrameBytes(content.begin(), content.end())),
               "d4c3b2a1"
               "02000400"
               "0000000000000000"
@@ -113,21 +113,21 @@ TEST(PcapWriter, EveryByteIsWhereTheFormatHasIt) {
 TEST(PcapWriter, WhatTheFormatCannotSayIsRefused) {
     const mdd::test::Folder folder;
     PcapWriter writer(folder.path() / "a.pcap");
-    const Frame frame(60);
-    const auto add = [&](std::int64_t at, const Frame& bytes) {
+    const FrameBytes frame(60);
+    const auto add = [&](std::int64_t at, const FrameBytes& bytes) {
         return [&writer, at, &bytes] { writer.add(microseconds(at), bytes); };
     };
     EXPECT_THAT(add(-1, frame), ThrowsMessage<OutputError>(HasSubstr("at -1 s")));
     EXPECT_THAT(add(4'294'967'296'000'000, frame),
                 ThrowsMessage<OutputError>(HasSubstr("Frame 1")));
-    EXPECT_THAT(add(0, Frame()), ThrowsMessage<OutputError>(HasSubstr("0 bytes")));
-    EXPECT_THAT(add(0, Frame(65'536)), ThrowsMessage<OutputError>(HasSubstr("65536 bytes")));
+    EXPECT_THAT(add(0, FrameBytes()), ThrowsMessage<OutputError>(HasSubstr("0 bytes")));
+    EXPECT_THAT(add(0, FrameBytes(65'536)), ThrowsMessage<OutputError>(HasSubstr("65536 bytes")));
     EXPECT_EQ(writer.frames(), 0u);
 }
 
 TEST(PcapWriter, AFullDiskIsSaidBeforeTheEnd) {
     PcapWriter writer("/dev/full");
-    const Frame frame(1500);
+    const FrameBytes frame(1500);
     const auto fill = [&] {
         for (int i = 0; i < 100; ++i) writer.add(microseconds(i), frame);
     };
@@ -158,7 +158,7 @@ TEST(OutputFile, TextAndBytesFollowEachOther) {
     const auto path = folder.path() / "file";
     OutputFile file(path);
     file.write("one ");
-    file.write(Frame{'t', 'w', 'o'});
+    file.write(FrameBytes{'t', 'w', 'o'});
     file.close();
     EXPECT_EQ(content_of(path), "one two");
 }

@@ -15,8 +15,8 @@ namespace {
 using endpoint::Crypto;
 using endpoint::Packet;
 using endpoint::SrtpSession;
-using endpoint::test::Change;
 using endpoint::test::LibsrtpRelay;
+using RelayChange = endpoint::test::Change;
 
 constexpr EndpointIndex kSender = 0, kReceiver = 1;
 constexpr std::size_t kSize_bytes = 300;
@@ -142,8 +142,9 @@ TEST_F(Packets, AfterAJoinAHigherEpochBringsTheNewEndToEndKey) {
         // mdd's sequence goes on where that of the sender starts anew.
         for (std::uint16_t i = 0; i < 5; ++i) {
             const auto own = static_cast<std::uint16_t>(100 + 5 * join + i);
-            opened += receiver.open(*lab.relay->forward(lab.send(10), Change{.sequence = own}), now)
-                          .size();
+            opened +=
+                receiver.open(*lab.relay->forward(lab.send(10), RelayChange{.sequence = own}), now)
+                    .size();
         }
         lab.world.leave(kSender, 20);
         lab.world.begin_handshake(kSender);
@@ -182,7 +183,7 @@ TEST_F(Packets, SequencesOfMddsOwnAreUndoneByTheHeaderBlockAcrossTheirWrap) {
     lab.world.leg(lab.stream(), 1) = {
         .out_highest = 64999, .in_highest = 0, .window = 0, .run = 0, .joins = 1};
     for (Tsc at = 10; at < 1010; ++at)
-        lab.receive(*lab.relay->forward(lab.send(at), Change{.sequence = own++}), at + 1);
+        lab.receive(*lab.relay->forward(lab.send(at), RelayChange{.sequence = own++}), at + 1);
     EXPECT_EQ(lab.count().received, 1000u);
     EXPECT_EQ(lab.count().bad_tag, 0u);
 }
@@ -218,10 +219,10 @@ TEST_F(Packets, AnotherReceiversPacketIsABadTag) {
 TEST_F(Packets, OtherBytesUnderAGoodTagAreABadInner) {
     Lab lab;
     const auto damage = [](Packet& plain) { plain[100] ^= 1; };
-    lab.receive(*lab.relay->forward(lab.send(10), Change{.damage = damage}), 20);
+    lab.receive(*lab.relay->forward(lab.send(10), RelayChange{.damage = damage}), 20);
     EXPECT_EQ(lab.count().bad_inner, 1u);
     const auto shorter = [](Packet& plain) { plain.erase(plain.begin() + 20); };
-    lab.receive(*lab.relay->forward(lab.send(10), Change{.damage = shorter}), 20);
+    lab.receive(*lab.relay->forward(lab.send(10), RelayChange{.damage = shorter}), 20);
     EXPECT_EQ(lab.count().bad_inner, 2u);
     auto other_tag = *lab.relay->open(lab.send(10));
     other_tag.tag = {0xaa, 0x00, 0x04, 0x05};
@@ -229,10 +230,10 @@ TEST_F(Packets, OtherBytesUnderAGoodTagAreABadInner) {
     EXPECT_EQ(lab.count().bad_inner, 3u);
     // Headers that a media distributor may not change.
     const auto other_time = [](Packet& plain) { plain[5] ^= 1; };
-    lab.receive(*lab.relay->forward(lab.send(10), Change{.damage = other_time}), 20);
+    lab.receive(*lab.relay->forward(lab.send(10), RelayChange{.damage = other_time}), 20);
     EXPECT_EQ(lab.count().bad_inner, 4u);
     const auto other_type = [](Packet& plain) { plain[1] ^= 1; };
-    lab.receive(*lab.relay->forward(lab.send(10), Change{.damage = other_type}), 20);
+    lab.receive(*lab.relay->forward(lab.send(10), RelayChange{.damage = other_type}), 20);
     EXPECT_EQ(lab.count().bad_inner, 5u);
     EXPECT_EQ(lab.count().received, 0u);
 }
@@ -301,14 +302,14 @@ TEST_F(Packets, WhoComesBackFollowsItsLegsFromRocZeroAgain) {
     lab.world.leg(lab.stream(), 1) = {
         .out_highest = 39999, .in_highest = 0, .window = 0, .run = 0, .joins = 1};
     for (Tsc at = 10; at < 30010; ++at)
-        lab.receive(*lab.relay->forward(lab.send(at), Change{.sequence = own++}), at + 1);
+        lab.receive(*lab.relay->forward(lab.send(at), RelayChange{.sequence = own++}), at + 1);
     EXPECT_EQ(lab.count().received, 30000u);
     lab.world.leave(kReceiver, 40000);
     lab.world.begin_handshake(kReceiver);
     lab.world.complete_handshake(kReceiver, 40001);
     lab.relay.emplace(lab.keys.hop_keys(kSender, 1), lab.keys.hop_keys(kReceiver, 2));
     lab.relay->open(lab.send(40001));
-    lab.receive(*lab.relay->forward(lab.send(40002), Change{.sequence = 3}), 40003);
+    lab.receive(*lab.relay->forward(lab.send(40002), RelayChange{.sequence = 3}), 40003);
     EXPECT_EQ(lab.count().received, 30001u);
 }
 
@@ -330,7 +331,7 @@ TEST_F(Packets, WhereOnlySomeAreOpenedTheOthersAreKnownByTheirHeaders) {
         .out_highest = 65499, .in_highest = 0, .offset = 0, .window = 0, .run = 0, .joins = 1};
     Packet copy;
     for (Tsc at = 10; at < 110; ++at) {
-        auto packet = *lab.relay->forward(lab.send(at), Change{.sequence = own++});
+        auto packet = *lab.relay->forward(lab.send(at), RelayChange{.sequence = own++});
         if (at == 54) {
             packet[60] ^= 1;  // nobody looks
             copy = packet;
