@@ -6,23 +6,23 @@
 
 #include "dataplane/net/arp.h"
 #include "tests/support/hex.h"
-#include "tests/support/worker_bed.h"
+#include "tests/unit/dataplane/forwarding.h"
 
 namespace mdd::test {
 namespace {
 
 using srtp::Verdict;
 
-constexpr std::uint32_t kSsrc = 0xcafebabe, kOther = 0x0badf00d;
+constexpr std::uint32_t kOtherSsrc = 0x0badf00d;
 
 Packet sender_report_and_sdes(const std::string& ssrc) {
     return from_hex("80c80006" + ssrc + "0102030405060708112233440000000a000003e8" + "81ca0003" +
                     ssrc + "0103616263000000");
 }
 
-// Requests of kSsrc for a key frame of kOther.
-const auto kPli = from_hex("80c90001cafebabe81ce0002cafebabe0badf00d");
-const auto kFir = from_hex("80c90001cafebabe84ce0004cafebabe000000000badf00d01000000");
+// Requests of kSsrc for a key frame of kOtherSsrc.
+const auto kPliPacket = from_hex("80c90001cafebabe81ce0002cafebabe0badf00d");
+const auto kFirPacket = from_hex("80c90001cafebabe84ce0004cafebabe000000000badf00d01000000");
 
 class Worker2 : public testing::Test {
   protected:
@@ -50,11 +50,11 @@ TEST_F(Worker2, sender_reports_reach_everybody_else) {
 }
 
 TEST_F(Worker2, pli_reaches_only_the_source_of_the_media) {
-    bed->send_rtp(1, kOther, 5);
+    bed->send_rtp(1, kOtherSsrc, 5);
     bed->step();
     bed->take(0);
     bed->take(2);
-    bed->send_rtcp(0, kPli);
+    bed->send_rtcp(0, kPliPacket);
     bed->step();
     EXPECT_EQ(bed->take(1).size(), 1u);
     EXPECT_EQ(bed->take(2).size(), 0u);
@@ -63,13 +63,13 @@ TEST_F(Worker2, pli_reaches_only_the_source_of_the_media) {
 
 TEST_F(Worker2, of_many_requests_for_a_key_frame_one_of_a_kind_in_500_ms_reaches_the_source) {
     const auto pli_of_another = from_hex("80c90001cafebabf81ce0002cafebabf0badf00d");
-    bed->send_rtp(1, kOther, 5);
+    bed->send_rtp(1, kOtherSsrc, 5);
     bed->step();
     bed->take(0);
     bed->take(2);
     const auto begun = std::chrono::steady_clock::now();
-    for (int i = 0; i < 3; ++i) bed->send_rtcp(0, kFir);
-    for (int i = 0; i < 2; ++i) bed->send_rtcp(0, kPli);
+    for (int i = 0; i < 3; ++i) bed->send_rtcp(0, kFirPacket);
+    for (int i = 0; i < 2; ++i) bed->send_rtcp(0, kPliPacket);
     bed->send_rtcp(2, pli_of_another);
     bed->step();
     EXPECT_EQ(bed->take(1).size(), 2u) << "one of each kind";
@@ -82,14 +82,14 @@ TEST_F(Worker2, of_many_requests_for_a_key_frame_one_of_a_kind_in_500_ms_reaches
 }
 
 TEST_F(Worker2, a_request_for_a_key_frame_that_cannot_be_sent_keeps_none_back) {
-    bed->send_rtp(1, kOther, 5);
+    bed->send_rtp(1, kOtherSsrc, 5);
     bed->step();
     bed->post_all([] { return SetTransmitKeys{0, 1, nullptr, 0}; });
-    bed->send_rtcp(0, kPli);
+    bed->send_rtcp(0, kPliPacket);
     bed->step();
     EXPECT_EQ(bed->dropped(Verdict::leg_not_keyed), 1u);
     bed->switch_transmit(1, /*fresh=*/true);
-    bed->send_rtcp(0, kPli);
+    bed->send_rtcp(0, kPliPacket);
     bed->step();
     EXPECT_EQ(bed->take(1).size(), 1u);
     EXPECT_EQ(bed->dropped(Verdict::feedback_rate), 0u);
