@@ -10,8 +10,6 @@
 
 namespace mdd::test {
 
-inline constexpr TimePoint kStart{std::chrono::hours(1)};
-
 // A taken-over pair, and the server's timers on the test's clock.
 struct Call : Pair {
     TimePoint now = kStart;

@@ -24,6 +24,9 @@ using dtls::Datagram;
 using dtls::TimePoint;
 using namespace std::chrono_literals;
 
+// Where a test's clock begins.
+inline constexpr TimePoint kStart{std::chrono::hours(1)};
+
 enum class Role { client, server };
 enum class KeyKind { ec, rsa };
 

@@ -14,7 +14,6 @@ namespace {
 constexpr std::size_t kAssociations = 160;
 constexpr std::uint16_t kKeys = 3;
 constexpr double kLoss = 0.25;
-constexpr TimePoint kStart{std::chrono::hours(1)};
 
 // All epoch-1 records of some writers, before any is lost.
 class NonceAudit {
