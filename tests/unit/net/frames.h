@@ -7,12 +7,17 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/net/address.h"
 #include "tests/support/fuzz_input.h"
 #include "tests/support/hex.h"
 
 namespace mdd::test {
 
 using FrameBytes = std::vector<std::uint8_t>;
+
+// Who all frames here are for.
+inline const net::MacAddress kLocalMac = *net::parse_mac("02:00:00:00:00:10");
+inline const net::Be32 kLocalIp = *net::parse_ipv4("192.0.2.10");
 
 // 192.0.2.21:40000 (02:..:21) to 192.0.2.10:5004 (02:..:10), payload "hello", no VLAN, no padding.
 inline FrameBytes udp_frame() {

@@ -8,8 +8,8 @@
 namespace mdd::net {
 namespace {
 
-const MacAddress kLocalMac = *parse_mac("02:00:00:00:00:10");
-const Be32 kLocalIp = *parse_ipv4("192.0.2.10");
+using test::kLocalIp;
+using test::kLocalMac;
 
 std::optional<ArpPacket> parse_frame_as_arp(const test::FrameBytes& bytes) {
     const auto copy = test::exact_copy(bytes);
