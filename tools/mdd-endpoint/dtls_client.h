@@ -57,9 +57,10 @@ class DtlsClient {
         closed,  // the KMF sent close_notify
         failed,  // failure() says why
     };
-    // The first repeat of a lost flight comes this soon, later ones double up to the longest.
+    // The first repeat of a lost flight comes this soon, later ones double up to the longest. No
+    // longer than a second: behind a tunnel that loses much, a flight takes several.
     static constexpr std::chrono::milliseconds kFirstRepeat{250};
-    static constexpr std::chrono::milliseconds kLongestRepeat{2000};
+    static constexpr std::chrono::milliseconds kLongestRepeat{1000};
 
     // `send` is called with each datagram; its bytes are valid during the call only.
     DtlsClient(const DtlsIdentity& identity, std::function<void(srtp::Bytes)> send);
