@@ -59,3 +59,6 @@ class EktKeys(LabTest):
             self.assert_hears_all(results, sender, receiver, at_least=4 * RATE)
         for report in results.reports.values():
             self.assertGreaterEqual(report["ekt"]["rekeys"], 3)
+        # A was there first. What comes to B from before its time is judged with the rest; of what comes later nothing may
+        # be without its key, or it would be missing above.
+        self.assertEqual(results.reports["A"]["rtp"]["e2e_no_key"], 0)
