@@ -31,7 +31,8 @@ class Ingress {
         std::size_t place;  // in the flow table
         Member* sender;
     };
-    void frame(PortIndex port, rte_mbuf* packet);
+    // `device_checks`: the port's device says of a packet whether its IPv4 checksum is good.
+    void frame(PortIndex port, rte_mbuf* packet, bool device_checks);
     void look_up();
     void place(MediaLanes& lanes);
     void arp(PortIndex port, rte_mbuf* packet, srtp::Bytes payload);

@@ -1,7 +1,7 @@
 // The frame parser: each layer checks that its bytes are there before it reads them.
 #include "dataplane/net/frame.h"
 
-#include <algorithm>
+#include <cstring>
 
 #include "dataplane/net/checksum.h"
 #include "dataplane/net/wire.h"
@@ -44,7 +44,7 @@ Verdict parse_ipv4(Bytes packet, Frame& out, IpChecksum ip_checksum) {
     if (packet.size() < kIpv4Bytes || packet[0] != 0x45) return Verdict::bad_ip;
     const std::size_t total_bytes = load_be16(&packet[2]);
     if (total_bytes < kIpv4Bytes || total_bytes > packet.size()) return Verdict::bad_ip;
-    if (ip_checksum == IpChecksum::verify && partial_sum(packet.first(kIpv4Bytes)) != 0xffff)
+    if (ip_checksum == IpChecksum::verify && ipv4_header_sum(packet.data()) != 0xffff)
         return Verdict::bad_ip;
 
     const std::uint16_t flags_and_offset = load_be16(&packet[6]);
@@ -76,8 +76,8 @@ Verdict parse_arp_frame(Bytes packet, Frame& out) {
 
 Verdict parse_frame(Bytes frame, Frame& out, IpChecksum ip_checksum) {
     if (frame.size() < kEthernetBytes) return Verdict::bad_l2;
-    out.destination_mac = load_mac(&frame[0]);
-    out.source_mac = load_mac(&frame[kMacBytes]);
+    std::memcpy(out.destination_mac.bytes.data(), &frame[0], kMacBytes);
+    std::memcpy(out.source_mac.bytes.data(), &frame[kMacBytes], kMacBytes);
     if (out.source_mac.is_group()) return Verdict::bad_l2;
 
     std::size_t l3_offset = kEthernetBytes;

@@ -39,7 +39,7 @@ HeaderTemplate make_header_template(const MacAddress& source_mac, const MacAddre
     srtp::store_be16(udp, from_be(source.port));
     srtp::store_be16(udp + 2, from_be(destination.port));
 
-    headers.ip_sum = partial_sum(Bytes(ip, kIpv4Bytes));
+    headers.ip_sum = ipv4_header_sum(ip);
     headers.pseudo_sum =
         fold_sum(std::uint64_t{partial_sum(Bytes(ip + 12, 8))} + memory_order(kProtocolUdp));
     return headers;

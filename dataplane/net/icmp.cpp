@@ -25,7 +25,7 @@ void store_raw(std::uint8_t* p, std::uint16_t value) {
 void refresh_ip_header(std::uint8_t* ip) {
     ip[8] = 64;
     store_raw(ip + 10, 0);
-    store_raw(ip + 10, static_cast<std::uint16_t>(~partial_sum(srtp::Bytes(ip, kIpv4Bytes))));
+    store_raw(ip + 10, static_cast<std::uint16_t>(~ipv4_header_sum(ip)));
 }
 
 // RFC 1624 eqn 3: HC' = ~(~HC + ~m + m'), with m the old type and code, m' the new.
