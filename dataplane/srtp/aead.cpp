@@ -145,22 +145,8 @@ AeadKey::~AeadKey() {
     wipe(&round_keys_, sizeof round_keys_);
 }
 
-void AeadKey::prefetch(std::size_t size_bytes) const {
-    constexpr std::size_t kPowersInLine = kCacheLineBytes / kVaesPowerBytes;
-    constexpr std::size_t kLines = kVaesKeyBytes / kCacheLineBytes;
-    constexpr std::size_t kShortestHeader = 12, kNoText = kShortestHeader + kTagBytes;
-    if (!g_path.keys_are_ours) {
-        prefetch_lines(library_, (g_kept_bytes + kCacheLineBytes - 1) / kCacheLineBytes);
-        return;
-    }
-    // A power for each block of its text, for its header and for the lengths; and all round keys,
-    // which stand right behind.
-    const auto text_bytes = size_bytes - std::min(size_bytes, kNoText);
-    const auto powers =
-        std::min((text_bytes + kVaesPowerBytes - 1) / kVaesPowerBytes + 2, kVaesPowers);
-    const auto first = (kVaesPowers - powers) / kPowersInLine;
-    prefetch_lines(reinterpret_cast<const std::uint8_t*>(this) + first * kCacheLineBytes,
-                   kLines - first);
+void AeadKey::prefetch_library() const {
+    prefetch_lines(library_, (g_kept_bytes + kCacheLineBytes - 1) / kCacheLineBytes);
 }
 
 #ifdef MDD_AUDIT

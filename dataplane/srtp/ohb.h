@@ -18,6 +18,14 @@ struct HopOhb {
     struct Form {
         std::array<std::uint8_t, kMaxOhbBytes> bytes{};
         std::uint8_t size_bytes = 0;
+
+        // All bytes in one store, the first one lowest: a copy loads them as a whole, and would
+        // wait for parts of them.
+        void set(std::uint32_t fields, std::size_t size) {
+            static_assert(std::endian::native == std::endian::little);
+            std::memcpy(bytes.data(), &fields, sizeof fields);
+            size_bytes = static_cast<std::uint8_t>(size);
+        }
     };
     Form same, other;
     std::uint16_t original_sequence = 0;
@@ -29,8 +37,7 @@ struct HopOhb {
 
     // Reads the block that ends `outer_plaintext`, of a packet whose header says `sequence`. False
     // (verdict ohb_invalid) when reserved bits are set, B without M, a payload type above 127, or
-    // fewer than 16 (inner tag) bytes would remain before the block; nothing is valid then. In
-    // place and byte by byte: a copy right after it was written would make the processor wait.
+    // fewer than 16 (inner tag) bytes would remain before the block; nothing is valid then.
     bool read(Bytes outer_plaintext, std::uint16_t sequence);
 
   private:
@@ -56,12 +63,11 @@ inline bool HopOhb::read(Bytes outer_plaintext, std::uint16_t sequence) {
     received_bytes = static_cast<std::uint8_t>(size_bytes);
     original_sequence = sequence_bytes != 0 ? load_be16(field + type_bytes) : sequence;
 
-    same.bytes[0] = other.bytes[0] = type;
-    same.bytes[type_bytes] = static_cast<std::uint8_t>(config & ~kHasSequence);
-    same.size_bytes = static_cast<std::uint8_t>(type_bytes + 1);
-    store_be16(other.bytes.data() + type_bytes, original_sequence);
-    other.bytes[type_bytes + 2] = static_cast<std::uint8_t>(config | kHasSequence);
-    other.size_bytes = static_cast<std::uint8_t>(type_bytes + 3);
+    const std::size_t behind_type = 8 * type_bytes;
+    const std::uint32_t with = std::uint32_t{config} | kHasSequence, without = with ^ kHasSequence;
+    const std::uint32_t number = __builtin_bswap16(original_sequence);
+    same.set(type | without << behind_type, type_bytes + 1);
+    other.set(type | (number | with << 16) << behind_type, type_bytes + 3);
     return true;
 }
 
