@@ -13,6 +13,7 @@ using srtp::Verdict;
 Egress::Egress(const std::vector<PortBinding>& ports, rte_mempool* pool, Counters& counters)
     : ports_(ports), pool_(pool), counters_(counters), ways_(ports.size()) {
     for (std::size_t i = 0; i < ports.size(); ++i) {
+        ways_[i].port = static_cast<PortIndex>(i);
         ways_[i].most_payload_bytes = net::max_udp_payload_bytes(ports[i].port->mtu());
         ways_[i].device_checksums = ports[i].port->features().tx_udp_checksum;
     }
@@ -25,6 +26,7 @@ bool Egress::refill() {
         fresh_count_ = wanted;
     else if (rte_mempool_get(pool_, objects) == 0)
         fresh_count_ = 1;
+    expected_ -= std::min(expected_, fresh_count_);
     for (unsigned i = 1; i <= kBuffersAhead && i <= fresh_count_; ++i)
         prefetch_room(fresh_[fresh_count_ - i]);
     return fresh_count_ != 0;
@@ -44,13 +46,14 @@ void Egress::expect_no_more() {
 
 void Egress::send_own(rte_mbuf* packet, const Recipient& to) {
     const auto payload_bytes = rte_pktmbuf_data_len(packet);
-    auto verdict = may_send(to, payload_bytes);
+    auto& way = way_to(to);
+    auto verdict = may_send(way, to, payload_bytes);
     if (verdict == Verdict::accepted && rte_pktmbuf_prepend(packet, net::kHeaderBytes) == nullptr)
         verdict = Verdict::too_long;
     if (verdict != Verdict::accepted) return drop_own(packet, verdict);
     counters_.originated.add();
-    write_headers(packet, to, payload_bytes);
-    queue(packet, to.port, nullptr);
+    write_headers(packet, rte_pktmbuf_mtod(packet, std::uint8_t*), to, way, payload_bytes);
+    queue(packet, way, nullptr);
 }
 
 void Egress::drop_own(rte_mbuf* packet, Verdict verdict) {
@@ -61,7 +64,7 @@ void Egress::drop_own(rte_mbuf* packet, Verdict verdict) {
 
 void Egress::send_frame(rte_mbuf* packet, PortIndex port) {
     counters_.originated.add();
-    queue(packet, port, nullptr);
+    queue(packet, ways_[port], nullptr);
 }
 
 void Egress::send_arp_request(PortIndex port, net::Be32 ip) {
@@ -78,13 +81,12 @@ void Egress::send_arp_request(PortIndex port, net::Be32 ip) {
 }
 
 void Egress::flush() {
-    for (std::size_t port = 0; port < ways_.size(); ++port)
-        if (ways_[port].count != 0) flush(static_cast<PortIndex>(port));
+    for (auto& way : ways_)
+        if (way.count != 0) flush(way);
 }
 
-void Egress::flush(PortIndex port) {
-    auto& way = ways_[port];
-    const auto& binding = ports_[port];
+void Egress::flush(Way& way) {
+    const auto& binding = ports_[way.port];
     const unsigned taken = binding.port->tx_burst(binding.tx_queue, way.packets.data(),
                                                   static_cast<std::uint16_t>(way.count));
     // Mostly all of one kind, and one addition then.

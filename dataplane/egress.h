@@ -23,23 +23,37 @@ class Egress {
     struct Draft {
         rte_mbuf* packet = nullptr;
         std::uint8_t* payload = nullptr;
+        std::size_t payload_bytes = 0;
     };
+    // What leaves by one port. Written with every packet: on lines that nothing else is on.
+    class alignas(64) Way {
+        friend class Egress;
+        std::size_t most_payload_bytes = 0;
+        PortIndex port = 0;
+        bool device_checksums = false;
+        unsigned count = 0;
+        std::array<rte_mbuf*, 64> packets;
+        std::array<Counter*, 64> kinds;
+    };
+    // Where packets to `to` leave: for the copies that it gets of several packets, looked up once.
+    Way& way_to(const Recipient& to) { return ways_[to.port]; }
+
     // Buffers for copies are taken from the pool several at a time: says how many copies will be
     // asked for.
     void expect(unsigned copies) { expected_ = copies; }
     // Gives back what was expected and not used.
     void expect_no_more();
-    // Precondition: may_send(to, payload_bytes) for the recipient it will go to.
+    // Precondition: may_send(way, to, payload_bytes) for the recipient it will go to.
     Draft start(std::size_t payload_bytes);
     // Completes the headers of a drafted packet and queues it. Which counter, besides `sent`, it
     // raises once it is taken.
-    void finish(const Draft& draft, const Recipient& to, Counter* sent_kind);
-    // Whether a payload of this size can go to `to` now; the verdict when it can't: no_neighbour or
-    // too_long.
-    srtp::Verdict may_send(const Recipient& to, std::size_t payload_bytes) const {
+    void finish(const Draft& draft, const Recipient& to, Way& way, Counter* sent_kind);
+    // Whether a payload of this size can go to `to` now, by its way; the verdict when it can't:
+    // no_neighbour or too_long.
+    static srtp::Verdict may_send(const Way& way, const Recipient& to, std::size_t payload_bytes) {
         if (to.state != Recipient::State::resolved) return srtp::Verdict::no_neighbour;
-        return payload_bytes <= ways_[to.port].most_payload_bytes ? srtp::Verdict::accepted
-                                                                  : srtp::Verdict::too_long;
+        return payload_bytes <= way.most_payload_bytes ? srtp::Verdict::accepted
+                                                       : srtp::Verdict::too_long;
     }
 
     // Sends the payload in `packet` (data = UDP payload, headroom for headers) as a packet of our
@@ -56,14 +70,6 @@ class Egress {
     void flush();
 
   private:
-    // What leaves by one port. Written with every packet: on lines that nothing else is on.
-    struct alignas(64) Way {
-        std::size_t most_payload_bytes = 0;
-        bool device_checksums = false;
-        unsigned count = 0;
-        std::array<rte_mbuf*, 64> packets;
-        std::array<Counter*, 64> kinds;
-    };
     // Which fresh buffer is asked for, and how much of its room; the processor's own prefetcher
     // sees the rest coming.
     static constexpr unsigned kBuffersAhead = 2;
@@ -79,15 +85,17 @@ class Egress {
     bool refill();
     // A buffer that is too short for what was to go into it; counts.
     void give_back(rte_mbuf* packet);
-    void write_headers(rte_mbuf* packet, const Recipient& to, std::size_t payload_bytes) const;
-    void queue(rte_mbuf* packet, PortIndex port, Counter* kind);
-    void flush(PortIndex port);
+    // `frame`: where the packet begins. Completes what a transmit queue looks at besides lengths.
+    static void write_headers(rte_mbuf* packet, std::uint8_t* frame, const Recipient& to,
+                              const Way& way, std::size_t payload_bytes);
+    void queue(rte_mbuf* packet, Way& way, Counter* kind);
+    void flush(Way& way);
 
     const std::vector<PortBinding>& ports_;
     rte_mempool* pool_;
     Counters& counters_;
     std::vector<Way> ways_;
-    unsigned expected_ = 0;
+    unsigned expected_ = 0;  // copies that no buffer has been taken for
     unsigned fresh_count_ = 0;
     std::array<rte_mbuf*, 32> fresh_;
 };
@@ -98,7 +106,6 @@ class Egress {
 // transmit queue looks at.
 [[gnu::always_inline]] inline rte_mbuf* Egress::fresh() {
     if (fresh_count_ == 0 && !refill()) return nullptr;
-    if (expected_ > 0) --expected_;
     auto* packet = fresh_[--fresh_count_];
     if (fresh_count_ >= kBuffersAhead) prefetch_room(fresh_[fresh_count_ - kBuffersAhead]);
     packet->data_off = RTE_PKTMBUF_HEADROOM;
@@ -119,20 +126,20 @@ class Egress {
     }
     packet->data_len = static_cast<std::uint16_t>(frame_bytes);
     packet->pkt_len = static_cast<std::uint32_t>(frame_bytes);
-    return {packet, rte_pktmbuf_mtod_offset(packet, std::uint8_t*, net::kHeaderBytes)};
+    return {packet, rte_pktmbuf_mtod_offset(packet, std::uint8_t*, net::kHeaderBytes),
+            payload_bytes};
 }
 
-[[gnu::always_inline]] inline void Egress::finish(const Draft& draft, const Recipient& to,
+[[gnu::always_inline]] inline void Egress::finish(const Draft& draft, const Recipient& to, Way& way,
                                                   Counter* sent_kind) {
-    write_headers(draft.packet, to, rte_pktmbuf_data_len(draft.packet) - net::kHeaderBytes);
-    queue(draft.packet, to.port, sent_kind);
+    write_headers(draft.packet, draft.payload - net::kHeaderBytes, to, way, draft.payload_bytes);
+    queue(draft.packet, way, sent_kind);
 }
 
-inline void Egress::write_headers(rte_mbuf* packet, const Recipient& to,
-                                  std::size_t payload_bytes) const {
-    auto* frame = rte_pktmbuf_mtod(packet, std::uint8_t*);
+inline void Egress::write_headers(rte_mbuf* packet, std::uint8_t* frame, const Recipient& to,
+                                  const Way& way, std::size_t payload_bytes) {
     net::write_headers(to.header, frame, payload_bytes);
-    if (ways_[to.port].device_checksums) {
+    if (way.device_checksums) {
         net::seed_udp_checksum(to.header, frame, payload_bytes);
         packet->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
         packet->tx_offload = 0;
@@ -143,9 +150,8 @@ inline void Egress::write_headers(rte_mbuf* packet, const Recipient& to,
     }
 }
 
-inline void Egress::queue(rte_mbuf* packet, PortIndex port, Counter* kind) {
-    auto& way = ways_[port];
-    if (way.count == way.packets.size()) flush(port);
+inline void Egress::queue(rte_mbuf* packet, Way& way, Counter* kind) {
+    if (way.count == way.packets.size()) flush(way);
     way.packets[way.count] = packet;
     way.kinds[way.count++] = kind;
 }

@@ -117,12 +117,12 @@ void Forwarder::prefetch_first_keys(const Member& sender, std::size_t packet_byt
 }
 
 [[gnu::always_inline]] inline Verdict Forwarder::rtp_leg(OpenedRtp& opened, Leg& leg,
-                                                         const Recipient& to) {
+                                                         const Recipient& to, Egress::Way& way) {
     if (leg.paused != 0) return Verdict::leg_paused;
     const std::size_t header_bytes = opened.header.size(), tail_bytes = opened.tail.size();
     const std::size_t most =
         header_bytes + opened.body_bytes + srtp::kMaxOhbBytes + srtp::kTagBytes + tail_bytes;
-    if (const auto verdict = egress_.may_send(to, most); verdict != Verdict::accepted)
+    if (const auto verdict = Egress::may_send(way, to, most); verdict != Verdict::accepted)
         return verdict;
     // From here on the index is spent, whatever happens: it is never handed to another packet.
     const auto placed = leg.rtp.place(opened.index);
@@ -150,7 +150,7 @@ void Forwarder::prefetch_first_keys(const Member& sender, std::size_t packet_byt
         *tail = opened.tail.front();
     else
         std::memcpy(tail, opened.tail.data(), tail_bytes);
-    egress_.finish(draft, to, &counters_.rtp_sent);
+    egress_.finish(draft, to, way, &counters_.rtp_sent);
     return kDone;
 }
 
@@ -159,9 +159,8 @@ unsigned Forwarder::rtp(std::span<OpenedRtp> group, std::span<const Recipient> r
     // A sender gets no copy of its own; what is known of it as a receiver is not even looked at
     // where all packets are its.
     const std::size_t sender = group.front().sender;
-    const bool one_sender = std::all_of(group.begin(), group.end(), [&](const OpenedRtp& opened) {
-        return opened.sender == sender;
-    });
+    const bool one_sender = std::ranges::all_of(
+        group, [sender](const OpenedRtp& opened) { return opened.sender == sender; });
     const auto left_out = one_sender ? sender : recipients.size();
     const auto packet_bytes = group.front().header.size() + group.front().body_bytes +
                               srtp::kMaxOhbBytes + srtp::kTagBytes;
@@ -175,14 +174,16 @@ unsigned Forwarder::rtp(std::span<OpenedRtp> group, std::span<const Recipient> r
             if (const auto* keys = recipients[later].tx) keys->rtp.prefetch(packet_bytes);
         if (slot == left_out) continue;
         if (to.state == Recipient::State::absent) continue;
+        auto& way = egress_.way_to(to);
         for (auto& opened : group) {
             if (opened.sender == slot) continue;
-            ahead.ask(lines_per_copy);
+            if (lines_per_copy != 0) ahead.ask(lines_per_copy);
             ++planned;
             auto verdict = Verdict::leg_not_keyed;
             if (to.tx != nullptr)
-                verdict = rtp_leg(
-                    opened, leg_towards(to, static_cast<MemberSlot>(slot), *opened.stream), to);
+                verdict =
+                    rtp_leg(opened, leg_towards(to, static_cast<MemberSlot>(slot), *opened.stream),
+                            to, way);
             if (verdict != kDone) counters_.drop(verdict);
         }
     }
@@ -211,7 +212,7 @@ unsigned Forwarder::rtcp(Bytes compound, const Member& sender, Stream& stream,
 
 Verdict Forwarder::may_send_rtcp(std::size_t compound_bytes, const Recipient& to) const {
     if (to.tx == nullptr) return Verdict::leg_not_keyed;
-    return egress_.may_send(to, compound_bytes + kSrtcpOverheadBytes);
+    return Egress::may_send(egress_.way_to(to), to, compound_bytes + kSrtcpOverheadBytes);
 }
 
 Verdict Forwarder::rtcp_leg(Bytes compound, std::uint32_t ssrc, Leg& leg, const Recipient& to) {
@@ -231,7 +232,7 @@ Verdict Forwarder::rtcp_leg(Bytes compound, std::uint32_t ssrc, Leg& leg, const 
                compound.subspan(srtp::kSrtcpClearBytes), draft.payload + srtp::kSrtcpClearBytes);
     std::memcpy(draft.payload + bytes - srtp::kSrtcpIndexBytes, aad.data() + srtp::kSrtcpClearBytes,
                 srtp::kSrtcpIndexBytes);
-    egress_.finish(draft, to, &counters_.rtcp_sent);
+    egress_.finish(draft, to, egress_.way_to(to), &counters_.rtcp_sent);
     return kDone;
 }
 

@@ -59,7 +59,7 @@ class Forwarder {
     srtp::Verdict may_send_rtcp(std::size_t compound_bytes, const Recipient& to) const;
 
   private:
-    srtp::Verdict rtp_leg(OpenedRtp& opened, Leg& leg, const Recipient& to);
+    srtp::Verdict rtp_leg(OpenedRtp& opened, Leg& leg, const Recipient& to, Egress::Way& way);
     srtp::Verdict rtcp_leg(srtp::Bytes compound, std::uint32_t ssrc, Leg& leg, const Recipient& to);
 
     Table& table_;

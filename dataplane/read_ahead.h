@@ -26,7 +26,7 @@ class ReadAhead {
     std::size_t lines() const { return lines_; }
     // How many lines each of so many calls of ask() must take so that nothing is left. 0 calls: 0.
     std::size_t share(std::size_t calls) const {
-        return calls == 0 ? 0 : (lines_ + calls - 1) / calls;
+        return lines_ == 0 || calls == 0 ? 0 : (lines_ + calls - 1) / calls;
     }
     // Asks for the next `lines`, or for what is left, and does not wait for it.
     void ask(std::size_t lines) {
