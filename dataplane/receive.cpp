@@ -69,7 +69,7 @@ void Receiver::consume(rte_mbuf* packet) {
 
 void Receiver::rtp(const Lane& lane) {
     if (lane.count == 0) return;
-    prefetch_streams(lane);
+    find_streams(lane);
     groups_.form(lane);
     forwarder_.expect(copies_of(lane));
     const auto groups = groups_.all();
@@ -81,8 +81,10 @@ void Receiver::rtp(const Lane& lane) {
         const bool last = i + 1 == groups.size();
         if (!last) prefetch_packets(lane, groups[i + 1]);
         clock_.mark(Stage::gather);
-        for (unsigned k = 0; k < groups[i].count; ++k)
-            rtp_packet(lane.packets[groups[i].places[k]]);
+        for (unsigned k = 0; k < groups[i].count; ++k) {
+            const auto place = groups[i].places[k];
+            rtp_packet(lane.packets[place], streams_[place]);
+        }
         clock_.mark(Stage::open);
         if (!last) prefetch_keys(lane, groups[i + 1]);
         clock_.mark(Stage::gather);
@@ -105,26 +107,25 @@ unsigned Receiver::copies_of(const Lane& lane) {
 // the translation of an address that was not used lately; then, one group ahead of its turn, the
 // rest: in two parts, what opening reads and what the first copies do, so that neither has more to
 // wait for than memory gives at once.
-void Receiver::prefetch_streams(const Lane& lane) const {
+void Receiver::find_streams(const Lane& lane) {
     for (unsigned i = 0; i < lane.count; ++i) {
         const auto& packet = lane.packets[i];
+        streams_[i] = nullptr;
         if (packet.bytes < srtp::kRtpFixedHeaderBytes) continue;
         Forwarder::prefetch_recipients(*packet.sender);
-        const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
-        if (const auto* stream = packet.sender->endpoint->streams.find(ssrc))
-            stream->prefetch(srtp::load_be16(packet.data + kSequenceAt));
-        const auto& hop = packet.sender->endpoint->hop;
-        if (hop.keyed()) hop.newest()->rtp.prefetch_address();
+        const auto& endpoint = *packet.sender->endpoint;
+        streams_[i] = endpoint.streams.find(srtp::load_be32(packet.data + kSsrcAt));
+        if (streams_[i] != nullptr)
+            streams_[i]->prefetch(srtp::load_be16(packet.data + kSequenceAt));
+        if (endpoint.hop.keyed()) endpoint.hop.newest()->rtp.prefetch_address();
     }
 }
 
 void Receiver::prefetch_addresses(const Lane& lane) const {
     for (const auto& group : groups_.all()) {
-        const auto& packet = lane.packets[group.places[0]];
-        if (packet.bytes < srtp::kRtpFixedHeaderBytes) continue;
-        const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
-        if (const auto* stream = packet.sender->endpoint->streams.find(ssrc))
-            Forwarder::prefetch_first_addresses(*packet.sender, *stream);
+        const auto first = group.places[0];
+        if (streams_[first] != nullptr)
+            Forwarder::prefetch_first_addresses(*lane.packets[first].sender, *streams_[first]);
     }
 }
 
@@ -191,23 +192,40 @@ void Receiver::prefetch_keys(const Lane& lane, const LaneGroup& group) {
                       job.opened.body);
 }
 
-void Receiver::add_opened(rte_mbuf* packet, const Member& sender, std::size_t plain_bytes) {
+[[gnu::always_inline]] inline void Receiver::add_opened(rte_mbuf* packet, const Member& sender,
+                                                        std::size_t plain_bytes) {
     auto& opened = opened_.packets[opened_.count];
     opened.sender = sender.slot;
     opened.is_double = sender.endpoint->hop.is_double();
     opened.body_bytes = plain_bytes;
     opened.ohb_in_place = nullptr;
     if (opened.is_double) {
-        if (!opened.ohb.read(Bytes(opened.body, plain_bytes),
-                             srtp::load_be16(opened.header.data() + 2)))
+        const auto sequence = srtp::load_be16(opened.header.data() + kSequenceAt);
+        if (!opened.ohb.read(Bytes(opened.body, plain_bytes), sequence))
             return drop(packet, Verdict::ohb_invalid);
         opened.body_bytes -= opened.ohb.received_bytes;
     }
     opened_.buffers[opened_.count++] = packet;
 }
 
+void Receiver::release(Member& member, Stream& stream, const HeldPacket& held) {
+    if (held.is_rtcp) return relay(held.packet, member, stream, Bytes(held.data, held.plain_bytes));
+    const Bytes header(held.data, held.header_bytes);
+    auto* plain = held.data + held.header_bytes;
+    if (opened_.count == kMaxGroup) forward_opened(member);
+    auto& opened = opened_.packets[opened_.count];
+    opened.header = header;
+    opened.body = plain;
+    opened.tail = Bytes(plain + held.plain_bytes + srtp::kTagBytes, held.tail_bytes);
+    opened.stream = &stream;
+    opened.index = held.index;
+    add_opened(held.packet, member, held.plain_bytes);
+}
+
 [[gnu::always_inline]] inline void Receiver::accept(const RtpJob& job, std::uint64_t index,
                                                     const Place& place) {
+    place.rx().rtp.mark(index);
+    counters_.rtp_received.add();
     const std::size_t plain_bytes = job.sealed.size() - srtp::kTagBytes;
     const auto& header = job.opened.header;
     if (place.pending != nullptr) {
@@ -236,25 +254,44 @@ void Receiver::add_opened(rte_mbuf* packet, const Member& sender, std::size_t pl
     // Once more: what has been proved may have led to another place.
     const auto replay = to_verdict(found.rx().rtp.check(verified.index, replay_window_));
     if (replay != Verdict::accepted) return drop(job.packet.packet, replay);
-    found.rx().rtp.mark(verified.index);
-    counters_.rtp_received.add();
     accept(job, verified.index, found);
 }
 
-void Receiver::rtp_packet(const MediaPacket& packet) {
+[[gnu::always_inline]] inline void Receiver::settled_packet(const RtpJob& job, Stream& stream) {
+    auto& window = stream.rx.rtp;
+    const auto sequence = srtp::load_be16(job.opened.header.data() + kSequenceAt);
+    const auto index = srtp::estimate_index(window.highest(), sequence);
+    if (!index) return drop(job.packet.packet, Verdict::replay_old);
+    const auto replay = window.check(*index, replay_window_);
+    if (replay != srtp::Replay::fresh) return drop(job.packet.packet, to_verdict(replay));
+    auto& hop = job.packet.sender->endpoint->hop;
+    if (!open({.keys = hop.newest(), .index = *index}, job))
+        return drop(job.packet.packet, Verdict::auth_fail);
+    hop.hear();
+    accept(job, *index, {.stream = &stream});
+}
+
+void Receiver::unsettled_packet(const RtpJob& job) {
+    const auto attempts = attempts_of(job);
+    if (attempts.count == 0) return drop(job.packet.packet, attempts.refused);
+    for (unsigned i = 0; i < attempts.count; ++i) {
+        const auto& attempt = attempts.list[i];
+        if (open(attempt, job)) return settle(job, attempt);
+    }
+    drop(job.packet.packet, Verdict::auth_fail);
+}
+
+void Receiver::rtp_packet(const MediaPacket& packet, Stream* stream) {
     // What such a packet proves can take streams away from this worker.
     if (!packet.sender->endpoint->hop.proven()) forward_opened(*packet.sender);
     auto& opened = opened_.packets[opened_.count];
     opened.body = scratch_.rooms[opened_.count].data();
     RtpJob job{.packet = packet, .opened = opened, .sealed = {}, .ssrc = 0};
     if (!gather(job)) return;
-    const auto attempts = attempts_of(job);
-    if (attempts.count == 0) return drop(packet.packet, attempts.refused);
-    for (unsigned i = 0; i < attempts.count; ++i) {
-        const auto& attempt = attempts.list[i];
-        if (open(attempt, job)) return settle(job, attempt);
-    }
-    drop(packet.packet, Verdict::auth_fail);
+    if (stream != nullptr && packet.sender->endpoint->settled() && stream->rx.rtp.started())
+        settled_packet(job, *stream);
+    else
+        unsettled_packet(job);
 }
 
 void Receiver::forward_opened(const Member& member) {

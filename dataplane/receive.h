@@ -61,11 +61,18 @@ class Receiver {
 
     // Copies that the lane asks for at most.
     static unsigned copies_of(const Lane& lane);
-    void prefetch_streams(const Lane& lane) const;
+    // Looks the packets' streams up, and asks for them.
+    void find_streams(const Lane& lane);
     void prefetch_addresses(const Lane& lane) const;
     void prefetch_packets(const Lane& lane, const LaneGroup& group);
     static void prefetch_keys(const Lane& lane, const LaneGroup& group);
-    void rtp_packet(const MediaPacket& packet);
+    // `stream`: of its SSRC, where that is granted and the packet long enough to tell.
+    void rtp_packet(const MediaPacket& packet, Stream* stream);
+    // What nearly every packet takes, of an endpoint that is settled: there is one key and one
+    // index to try, and it proves nothing. Precondition: RTP of `stream` has been accepted before.
+    void settled_packet(const RtpJob& job, Stream& stream);
+    // Any other: each key and index it may have, and what it proves.
+    void unsettled_packet(const RtpJob& job);
     // False: the packet has met its end already.
     bool gather(RtpJob& job);
     srtp::Attempts attempts_of(const RtpJob& job) const;
@@ -109,6 +116,8 @@ class Receiver {
     const unsigned replay_window_;
     const std::uint64_t feedback_interval_tsc_;
     LaneGroups groups_;
+    // Of each packet of the lane, what find_streams() has found; null: nothing, or it may be gone.
+    std::array<Stream*, kMaxBurst> streams_{};
     ReadAhead read_ahead_;  // of the group after the one in work
     OpenedGroup opened_;
     Scratch scratch_;

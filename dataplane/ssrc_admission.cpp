@@ -55,20 +55,6 @@ void Receiver::grant(Member& member, Stream* stream, std::uint64_t epoch) {
     pending->in_use = false;
 }
 
-void Receiver::release(Member& member, Stream& stream, const HeldPacket& held) {
-    if (held.is_rtcp) return relay(held.packet, member, stream, Bytes(held.data, held.plain_bytes));
-    const Bytes header(held.data, held.header_bytes);
-    auto* plain = held.data + held.header_bytes;
-    if (opened_.count == kMaxGroup) forward_opened(member);
-    auto& opened = opened_.packets[opened_.count];
-    opened.header = header;
-    opened.body = plain;
-    opened.tail = Bytes(plain + held.plain_bytes + srtp::kTagBytes, held.tail_bytes);
-    opened.stream = &stream;
-    opened.index = held.index;
-    add_opened(held.packet, member, held.plain_bytes);
-}
-
 void Receiver::refuse(Member& member, std::uint32_t ssrc, std::uint64_t epoch, Verdict reason) {
     auto& endpoint = *member.endpoint;
     auto* pending = endpoint.ungranted->find_pending(ssrc);
@@ -128,6 +114,7 @@ void Receiver::restart(Member& member) {
     const auto newest = endpoint.hop.newest()->epoch;
     endpoint.streams.remove_if(
         [newest](const Stream& stream) { return stream.rx.epoch != newest; });
+    streams_.fill(nullptr);
     for (auto& pending : endpoint.ungranted->pending)
         if (pending.in_use && pending.rx.epoch != newest) drop_held(pending, Verdict::ssrc_pending);
     endpoint.ungranted->refused_count = 0;

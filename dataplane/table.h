@@ -196,6 +196,8 @@ struct alignas(64) Endpoint : srtp::InHotMemory {
     GrantedStreams streams;
     const std::unique_ptr<UngrantedSsrcs> ungranted = std::make_unique<UngrantedSsrcs>();
 
+    // A packet can prove nothing, and control knows what others have proved.
+    bool settled() const { return hop.settled() && !unreported.any(); }
     // There are SSRCs from before the newest keys, which may go on under these.
     bool may_continue() const {
         const auto newest = hop.newest()->epoch;

@@ -89,6 +89,8 @@ class HopRx {
     bool keyed() const { return newest_ != nullptr; }
     // False from install() until it is known whether the endpoint goes on or has started over.
     bool proven() const { return proven_; }
+    // There is nothing to try but the newest keys, and nothing to prove.
+    bool settled() const { return proven_ && old_ == nullptr && newest_ != nullptr; }
     // Something has verified under the newest keys since install(). Precondition: not proven().
     bool used() const { return used_; }
     const Keyset* newest() const { return newest_; }
@@ -107,6 +109,8 @@ class HopRx {
     // To be called with the attempt that verified. Tells what it proved; a restart lets the old
     // keys go at once.
     Proof settle(const Attempt& verified);
+    // To be called instead, when settled(), with what verified under the newest keys.
+    void hear() { heard_ = true; }
     // Whether anything has verified since the last time this was asked.
     bool take_heard() { return std::exchange(heard_, false); }
     // To be called once a second while no proof has come. An endpoint that has used the newest

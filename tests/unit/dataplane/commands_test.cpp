@@ -100,6 +100,9 @@ TEST_P(Commands, an_endpoint_is_heard_when_something_of_it_has_verified_since_th
     bed->send_rtcp(0, from_hex("80c90001cafebabe"));
     bed->step();
     EXPECT_TRUE(bed->heard(0));
+    bed->send_rtp(0, kSsrc, 2);
+    bed->step();
+    EXPECT_TRUE(bed->heard(0)) << "of a stream that is known";
 }
 
 TEST_P(Commands, an_endpoint_has_as_many_streams_as_there_are_places) {

@@ -158,6 +158,21 @@ TEST_P(Forwarding, a_stream_whose_sequence_wraps_in_its_first_burst_is_heard_who
     EXPECT_TRUE(bed->conserved());
 }
 
+TEST_P(Forwarding, a_stream_first_heard_by_its_rtcp_takes_rtp_of_any_sequence) {
+    auto bed = keyed_bed(2);
+    bed->send_rtcp(0, from_hex("80c90001cafebabe"));
+    bed->step();
+    std::vector<std::uint16_t> sent{0xfff0, 0xfff1};
+    for (const auto sequence : sent) bed->send_rtp(0, kSsrc, sequence);
+    bed->step();
+    const auto received = bed->take(1);
+    EXPECT_EQ(received.size(), sent.size());
+    if (is_double()) {
+        EXPECT_EQ(originals(received), sent);
+    }
+    EXPECT_TRUE(bed->conserved());
+}
+
 TEST_P(Forwarding, replayed_forged_and_truncated_packets_are_counted_and_go_nowhere) {
     auto bed = keyed_bed(2);
     const auto good = bed->make_rtp(0, kSsrc, 500);
