@@ -12,6 +12,7 @@
 #include "dataplane/port.h"
 #include "dataplane/rx_waiter.h"
 #include "dataplane/srtp/aead.h"
+#include "dataplane/srtp/hot_memory.h"
 
 namespace mdd {
 
@@ -92,7 +93,8 @@ struct Worker::Core {
     Ingress ingress;
     CommandRunner commands;
     Backlog backlog;
-    std::vector<Pressure> pressures;      // by port, then by worker that hands over
+    // By port, then by worker that hands over; on lines that no other worker's are on.
+    std::vector<Pressure, srtp::HotAllocator<Pressure>> pressures;
     std::uint64_t forwarding_cycles = 0;  // of the last packets from the backlog
     RxWaiter waiter;
     MediaLanes lanes;
