@@ -47,7 +47,8 @@ PortConfig port_config(const config::PortConfig& port, bool interrupts) {
             .rx_desc = port.rx_desc,
             .tx_desc = port.tx_desc,
             .mtu = port.mtu,
-            .rx_interrupts = interrupts};
+            .rx_interrupts = interrupts,
+            .one_pool_per_tx_queue = true};
 }
 
 PortFacts facts_of(const config::PortConfig& port, const Port& opened, unsigned workers) {

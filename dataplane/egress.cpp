@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "dataplane/datagram.h"
 #include "dataplane/net/arp.h"
 #include "dataplane/port.h"
 
@@ -47,13 +48,16 @@ void Egress::expect_no_more() {
 void Egress::send_own(rte_mbuf* packet, const Recipient& to) {
     const auto payload_bytes = rte_pktmbuf_data_len(packet);
     auto& way = way_to(to);
-    auto verdict = may_send(way, to, payload_bytes);
-    if (verdict == Verdict::accepted && rte_pktmbuf_prepend(packet, net::kHeaderBytes) == nullptr)
-        verdict = Verdict::too_long;
+    const auto verdict = may_send(way, to, payload_bytes);
     if (verdict != Verdict::accepted) return drop_own(packet, verdict);
+    const auto* payload = rte_pktmbuf_mtod(packet, const std::uint8_t*);
+    auto* own = make_datagram(pool_, srtp::Bytes(payload, payload_bytes));
+    if (own == nullptr) return drop_own(packet, Verdict::leg_nombuf);
+    free_datagram(packet);
     counters_.originated.add();
-    write_headers(packet, rte_pktmbuf_mtod(packet, std::uint8_t*), to, way, payload_bytes);
-    queue(packet, way, nullptr);
+    auto* frame = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(own, net::kHeaderBytes));
+    write_headers(own, frame, to, way, payload_bytes);
+    queue(own, way, nullptr);
 }
 
 void Egress::drop_own(rte_mbuf* packet, Verdict verdict) {

@@ -1,5 +1,7 @@
 // What leaves a worker: copies for receivers, RTCP, and packets of our own. Holds them until the
-// end of the round, then gives them to the transmit queues and counts every outcome.
+// end of the round, then gives them to the transmit queues and counts every outcome. Whatever a
+// queue gets is in buffers of the worker's own pool, in one segment and nobody else's: a device may
+// give them back together, without a look at them (PortConfig::one_pool_per_tx_queue).
 #pragma once
 
 #include <rte_mbuf.h>
@@ -56,12 +58,12 @@ class Egress {
                                                        : srtp::Verdict::too_long;
     }
 
-    // Sends the payload in `packet` (data = UDP payload, headroom for headers) as a packet of our
+    // Sends the payload in `packet` (data = UDP payload), a buffer of any pool, as a packet of our
     // own. Takes it over.
     void send_own(rte_mbuf* packet, const Recipient& to);
     // Counts and frees a packet of our own that has nowhere to go. Takes it over.
     void drop_own(rte_mbuf* packet, srtp::Verdict verdict);
-    // Sends a whole frame of our own. Takes it over.
+    // Sends a whole frame of our own, in a buffer of the worker's pool. Takes it over.
     void send_frame(rte_mbuf* packet, PortIndex port);
     // Asks the network for the link-layer address of `ip`. Counts.
     void send_arp_request(PortIndex port, net::Be32 ip);

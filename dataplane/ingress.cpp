@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "dataplane/datagram.h"
 #include "dataplane/net/arp.h"
 #include "dataplane/net/icmp.h"
 #include "dataplane/packet_pool.h"
@@ -176,9 +177,11 @@ void Ingress::icmp(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
                                    rte_pktmbuf_data_len(packet));
     if (!net::make_echo_reply(bytes, parsed, binding.port->mac(), binding.address))
         return drop(packet, Verdict::not_for_us);
-    unpoison_room(packet);
+    auto* reply = make_datagram(config_.pool, bytes);
+    if (reply == nullptr) return drop(packet, Verdict::rx_nombuf);
     counters_.consumed.add();
-    egress_.send_frame(packet, port);
+    free_packet(packet);
+    egress_.send_frame(reply, port);
 }
 
 void Ingress::dtls(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {

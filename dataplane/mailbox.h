@@ -107,8 +107,8 @@ struct SetNeighbour {
     net::Be32 ip;
     net::MacAddress mac;
 };
-// Sends a datagram to a member: DTLS from the KMF. `packet` holds the UDP payload and has headroom
-// for the headers.
+// Sends a datagram to a member: DTLS from the KMF. `packet` holds the UDP payload, in a buffer of
+// any pool: the worker sends a copy, in one of its own.
 struct SendDatagram {
     ConferenceSlot conference;
     MemberSlot member;

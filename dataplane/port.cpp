@@ -72,6 +72,8 @@ rte_eth_conf masked_conf(const PortConfig& config, const rte_eth_dev_info& info,
     conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_UDP_CKSUM & info.tx_offload_capa;
     features.rx_ipv4_checksum = conf.rxmode.offloads != 0;
     features.tx_udp_checksum = conf.txmode.offloads != 0 || config.checksums_behind;
+    if (config.one_pool_per_tx_queue)
+        conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE & info.tx_offload_capa;
     if (!features.rx_ipv4_checksum)
         features.fallbacks.push_back("IPv4 header checksums are verified in software");
     if (!features.tx_udp_checksum)

@@ -16,6 +16,9 @@ struct PortConfig {
         512;                   // more than 512 in flight overflows L2 and costs a third of the rate
     std::uint16_t mtu = 1500;  // IP bytes
     bool rx_interrupts = true;  // wished; used by idle = "adaptive"
+    // Each transmit queue is given buffers of one pool only, in one segment and nobody else's:
+    // devices that can give them back together, without a look at each, may.
+    bool one_pool_per_tx_queue = false;
     // UDP checksums are completed behind the port, whatever the device says of itself: by a
     // transmit callback that plays a NIC.
     bool checksums_behind = false;

@@ -58,7 +58,7 @@ Eal& test_eal(const EalConfig& config) {
 }
 
 RingPort::RingPort(const std::string& name, std::uint16_t rx_queues, std::uint16_t tx_queues,
-                   unsigned ring_size, unsigned pool_count)
+                   unsigned ring_size, unsigned pool_count, bool checksums_behind)
     : name_(name) {
     test_eal();
     pool_ = make_packet_pool(name + "-pool", pool_count, SOCKET_ID_ANY);
@@ -74,6 +74,7 @@ RingPort::RingPort(const std::string& name, std::uint16_t rx_queues, std::uint16
     config.name = name;
     config.rx_queues = rx_queues;
     config.tx_queues = tx_queues;
+    config.checksums_behind = checksums_behind;
     const std::vector<rte_mempool*> pools(rx_queues, pool_.get());
     port_.emplace(Port::adopt(ethdev_id_, config, pools));
 }
@@ -115,11 +116,25 @@ unsigned RingPort::waiting(std::uint16_t queue) const {
     return rte_ring_count(rx_rings_[queue]);
 }
 
+unsigned RingPort::take_sent(std::uint16_t queue, rte_mbuf** packets, unsigned count) {
+    rte_compiler_barrier();
+    return rte_ring_dequeue_burst(tx_rings_[queue], reinterpret_cast<void**>(packets), count,
+                                  nullptr);
+}
+
+unsigned RingPort::in_flight(std::uint16_t queue) const {
+    rte_compiler_barrier();
+    return rte_ring_count(tx_rings_[queue]);
+}
+
 std::vector<std::vector<std::uint8_t>> RingPort::collect(std::uint16_t queue) {
     std::vector<std::vector<std::uint8_t>> frames;
     void* packet = nullptr;
     while (rte_ring_dequeue(tx_rings_.at(queue), &packet) == 0) {
         auto* mbuf = static_cast<rte_mbuf*>(packet);
+        const bool whole = mbuf->nb_segs == 1 && mbuf->next == nullptr && RTE_MBUF_DIRECT(mbuf) &&
+                           rte_mbuf_refcnt_read(mbuf) == 1;
+        if (expected_pool_ != nullptr && (mbuf->pool != expected_pool_ || !whole)) ++unexpected_;
         auto& frame = frames.emplace_back();
         for (rte_mbuf* segment = mbuf; segment != nullptr; segment = segment->next) {
             const auto* bytes = rte_pktmbuf_mtod(segment, const std::uint8_t*);

@@ -39,9 +39,9 @@ class RingPort {
   public:
     // `name` at most 20 characters, unique among living RingPorts. `ring_size` is a power of two: a
     // queue holds one less. `pool_count` buffers serve all receive queues and inject(); the port's
-    // sent frames stay in them until collected.
+    // sent frames stay in them until collected. `checksums_behind`: as in PortConfig.
     RingPort(const std::string& name, std::uint16_t rx_queues, std::uint16_t tx_queues,
-             unsigned ring_size = 1024, unsigned pool_count = 4095);
+             unsigned ring_size = 1024, unsigned pool_count = 4095, bool checksums_behind = false);
     ~RingPort();
     RingPort(const RingPort&) = delete;
     RingPort& operator=(const RingPort&) = delete;
@@ -54,11 +54,22 @@ class RingPort {
     unsigned offer(std::uint16_t queue, rte_mbuf** packets, unsigned count);
     // How many packets wait in a receive queue.
     unsigned waiting(std::uint16_t queue) const;
+    // Takes the oldest `count` mbufs transmitted on `queue` as they are; returns how many there
+    // were. From one thread, which may be the sender's.
+    unsigned take_sent(std::uint16_t queue, rte_mbuf** packets, unsigned count);
+    // How many are transmitted on `queue` and not taken or collected.
+    unsigned in_flight(std::uint16_t queue) const;
     // Everything transmitted on `queue` since the last call, oldest first. Frees the mbufs.
     // Multi-segment mbufs are joined.
     std::vector<std::vector<std::uint8_t>> collect(std::uint16_t queue);
     // The same for all transmit queues, queue 0 first.
     std::vector<std::vector<std::uint8_t>> collect_all();
+
+    // What is transmitted from now on must be in whole buffers of `pool`, each in one segment and
+    // nobody else's, as PortConfig::one_pool_per_tx_queue promises a device.
+    void expect_from(const rte_mempool* pool) { expected_pool_ = pool; }
+    // How many collected packets were not.
+    unsigned unexpected() const { return unexpected_; }
 
     Port& port() { return *port_; }
     rte_mempool* pool() { return pool_.get(); }
@@ -72,6 +83,8 @@ class RingPort {
     std::vector<rte_ring*> tx_rings_;
     std::uint16_t ethdev_id_ = RTE_MAX_ETHPORTS;
     std::optional<Port> port_;
+    const rte_mempool* expected_pool_ = nullptr;
+    unsigned unexpected_ = 0;
 };
 
 }  // namespace mdd::test

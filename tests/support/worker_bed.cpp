@@ -36,6 +36,7 @@ WorkerBed::WorkerBed(const BedOptions& options) : options_(options), random_(nex
     const auto queues = static_cast<std::uint16_t>(options.workers);
     ring_ = std::make_unique<RingPort>(name, queues, queues, 2048, 2047);
     pool_ = make_packet_pool(name + "-tx", 2047, SOCKET_ID_ANY);
+    ring_->expect_from(pool_.get());
     for (unsigned i = 0; i < options.workers * options.workers; ++i)
         queues_.push_back(std::make_unique<HandOffQueue>(kHandOffRoom));
     for (unsigned w = 0; w < options.workers; ++w) {
@@ -344,6 +345,7 @@ bool WorkerBed::conserved() const {
         (srtp::kVerdictTexts[v].on_leg ? on_leg : on_receive) +=
             dropped(static_cast<srtp::Verdict>(v));
     for (const auto& notice : notices_) to_control += notice.packet != nullptr ? 1 : 0;
+    if (ring_->unexpected() != 0) return false;
     return total(&Counters::received) == total(&Counters::consumed) + on_receive + to_control &&
            total(&Counters::planned) + total(&Counters::originated) ==
                total(&Counters::sent) + on_leg;

@@ -100,6 +100,7 @@ class WorkerBed {
     std::uint64_t dropped(srtp::Verdict verdict) const;
     std::uint64_t total(Counter Counters::*counter) const;
     const Counters& counters(WorkerIndex worker) const { return workers_[worker]->counters(); }
+    // The counters add up, and whatever was sent stood in buffers of the workers' pool.
     bool conserved() const;
     const std::vector<Notice>& notices() const { return notices_; }
     RingPort& ring() { return *ring_; }

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "dataplane/batch.h"
 #include "dataplane/net/header_template.h"
@@ -16,23 +15,6 @@ namespace {
 using srtp::Verdict;
 
 class Copies : public Forwarding {};
-
-// Takes all buffers for copies but a few, and gives them back.
-class Shortage {
-  public:
-    Shortage(rte_mempool* pool, unsigned left) : buffers_(rte_mempool_avail_count(pool) - left) {
-        if (rte_pktmbuf_alloc_bulk(pool, buffers_.data(), static_cast<unsigned>(buffers_.size())) !=
-            0)
-            throw std::runtime_error("the pool has fewer buffers than it says");
-    }
-    ~Shortage() { rte_pktmbuf_free_bulk(buffers_.data(), static_cast<unsigned>(buffers_.size())); }
-    Shortage(const Shortage&) = delete;
-    Shortage& operator=(const Shortage&) = delete;
-    std::vector<rte_mbuf*>& buffers() { return buffers_; }
-
-  private:
-    std::vector<rte_mbuf*> buffers_;
-};
 
 TEST_P(Copies, the_last_buffers_are_used_and_every_copy_without_one_is_counted) {
     auto bed = keyed_bed(4);

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "tests/support/worker_bed.h"
 
 namespace mdd::test {
@@ -26,6 +28,23 @@ class Forwarding : public testing::TestWithParam<Setting> {
         return bed;
     }
     bool is_double() const { return srtp::traits_of(GetParam().profile).is_double; }
+};
+
+// Takes all buffers for copies but a few, and gives them back.
+class Shortage {
+  public:
+    Shortage(rte_mempool* pool, unsigned left) : buffers_(rte_mempool_avail_count(pool) - left) {
+        if (rte_pktmbuf_alloc_bulk(pool, buffers_.data(), static_cast<unsigned>(buffers_.size())) !=
+            0)
+            throw std::runtime_error("the pool has fewer buffers than it says");
+    }
+    ~Shortage() { rte_pktmbuf_free_bulk(buffers_.data(), static_cast<unsigned>(buffers_.size())); }
+    Shortage(const Shortage&) = delete;
+    Shortage& operator=(const Shortage&) = delete;
+    std::vector<rte_mbuf*>& buffers() { return buffers_; }
+
+  private:
+    std::vector<rte_mbuf*> buffers_;
 };
 
 inline std::vector<std::uint16_t> originals(const std::vector<Received>& received) {

@@ -4,9 +4,12 @@
 #include <chrono>
 #include <thread>
 
+#include "dataplane/datagram.h"
 #include "dataplane/net/arp.h"
+#include "dataplane/net/frame.h"
 #include "tests/support/hex.h"
 #include "tests/unit/dataplane/forwarding.h"
+#include "tests/unit/net/frames.h"
 
 namespace mdd::test {
 namespace {
@@ -217,7 +220,55 @@ TEST_F(Worker2, a_flood_of_dtls_is_counted_and_does_not_keep_an_ssrc_from_contro
     EXPECT_TRUE(bed->conserved());
 }
 
-TEST_F(Worker2, arp_for_us_is_answered_and_learnt_and_echo_is_answered) {
+TEST_F(Worker2, a_datagram_of_control_leaves_in_a_buffer_of_the_worker) {
+    const Packet hello{22, 0xfe, 0xfd, 1, 2, 3};
+    const auto before = bed->free_buffers();
+    bed->post(0, SendDatagram{0, 1, make_datagram(bed->ring().pool(), hello)});
+    bed->poll(0);
+    const auto sent = bed->ring().collect_all();
+    ASSERT_EQ(sent.size(), 1u);
+    net::Frame parsed;
+    ASSERT_EQ(net::parse_frame(sent[0], parsed), Verdict::accepted);
+    EXPECT_EQ(parsed.destination, WorkerBed::address_of(1));
+    const auto payload = net::payload_of(sent[0], parsed);
+    EXPECT_EQ(Packet(payload.begin(), payload.end()), hello);
+    EXPECT_EQ(bed->free_buffers(), before);
+    EXPECT_TRUE(bed->conserved());
+
+    {
+        const Shortage shortage(bed->copy_pool(), 0);
+        bed->post(0, SendDatagram{0, 1, make_datagram(bed->ring().pool(), hello)});
+        EXPECT_EQ(bed->dropped(Verdict::leg_nombuf), 1u);
+    }
+    EXPECT_EQ(bed->free_buffers(), before);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_F(Worker2, echo_is_answered_from_a_buffer_of_the_worker) {
+    auto request = echo_frame();
+    const auto& local_mac = bed->ring().port().mac().bytes;
+    std::copy(local_mac.begin(), local_mac.end(), request.begin());
+    srtp::store_be32(&request[30], 0x0a090001);
+    fix_ip_checksum(request);
+    const auto before = bed->free_buffers();
+    {
+        const Shortage shortage(bed->copy_pool(), 0);
+        bed->ring().inject(0, request);
+        bed->step();
+        EXPECT_EQ(bed->dropped(Verdict::rx_nombuf), 1u);
+    }
+    bed->ring().inject(0, request);
+    bed->poll(0);
+    const auto sent = bed->ring().collect_all();
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent[0].size(), request.size());
+    EXPECT_TRUE(std::equal(request.begin() + 6, request.begin() + 12, sent[0].begin()));
+    EXPECT_EQ(bed->total(&Counters::originated), 1u);
+    EXPECT_EQ(bed->free_buffers(), before);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_F(Worker2, arp_for_us_is_answered_and_learnt) {
     std::array<std::uint8_t, net::kArpFrameBytes> request{};
     const net::MacAddress asker{{2, 0, 0, 0, 1, 0}};
     net::write_arp_request(request.data(), asker, *net::parse_ipv4("10.9.0.2"),
