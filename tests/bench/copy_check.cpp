@@ -36,11 +36,12 @@ bool opens(const srtp::AeadKey& key, const srtp::RtpView& view, std::size_t size
 
 }  // namespace
 
-void check_copies(const FanOut& fan_out, const NullSink& sink, unsigned count) {
+void check_copies(const FanOut& fan_out, NullSink& sink, unsigned count) {
     const auto& config = fan_out.config();
     std::set<std::tuple<std::uint32_t, std::uint16_t, std::size_t>> seen;
-    for (unsigned ago = 0; ago < count; ++ago) {
-        const auto* packet = sink.sent(ago);
+    const auto sent = sink.sent(count);
+    if (sent.size() != count) fail("is missing");
+    for (const auto* packet : sent) {
         const srtp::Bytes bytes(rte_pktmbuf_mtod(packet, const std::uint8_t*), packet->data_len);
         net::Frame frame;
         if (net::parse_frame(bytes, frame, net::IpChecksum::verify) != srtp::Verdict::accepted)

@@ -38,10 +38,6 @@ std::uint16_t Departures::see(std::uint16_t, std::uint16_t, rte_mbuf** packets, 
                               void* self) {
     auto& departures = *static_cast<Departures*>(self);
     for (unsigned i = 0; i < count; ++i) {
-        if (departures.others_ > 0) {
-            --departures.others_;
-            continue;
-        }
         const auto* frame = rte_pktmbuf_mtod(packets[i], const std::uint8_t*);
         const auto [conference, member] =
             departures.fan_out_.place_of(net::to_be(srtp::load_be32(frame + kDestinationAt)));

@@ -5,12 +5,10 @@
 
 #include "dataplane/port.h"
 #include "tests/bench/fan_out.h"
-#include "tests/bench/null_sink.h"
 
 namespace mdd::bench {
 
-// While it lives, of everything that queue 0 of a NullSink sends, as it leaves its flight. The
-// worker's thread.
+// While it lives, of everything that queue 0 of a port sends. The worker's thread.
 class Departures {
   public:
     Departures(const FanOut& fan_out, Port& out);
@@ -28,7 +26,6 @@ class Departures {
     const FanOut& fan_out_;
     const std::uint16_t port_;
     std::vector<std::uint64_t> video_, audio_;  // by conference
-    unsigned others_ = NullSink::kInFlight;     // in flight since before, whosever they are
     const rte_eth_rxtx_callback* callback_;
 };
 

@@ -98,7 +98,7 @@ std::vector<double> stages_of(const Worker&) {
 ForwardLab::ForwardLab(bool software_checksums, unsigned queue_places)
     : hugepages_(start_on_last_cpus()),
       in_("bench", 1, 1, queue_places, kReceiveBuffers),
-      sink_("net_null_sink", copies_.get(), /*completes_checksums=*/!software_checksums) {
+      sink_("sink", copies_.get(), /*completes_checksums=*/!software_checksums) {
     if (!srtp::aead_own_code())  // as Worker::run() does
         throw std::runtime_error("The cipher's library cannot be mapped a second time.");
 }

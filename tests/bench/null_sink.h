@@ -1,39 +1,38 @@
 // A port that sends into nothing but holds buffers back as a NIC's transmit ring does: the last 512
-// stay in flight, so that fresh copies do not always come from the same few warm buffers.
+// stay in flight, so that fresh copies do not always come from the same few warm buffers. They go
+// back to their pool together, as from a NIC that has been promised buffers of one pool.
 #pragma once
 
-#include <array>
+#include <vector>
 
-#include "dataplane/port.h"
+#include "tests/support/ring_port.h"
 
 namespace mdd::bench {
 
-// Its worker writes to it with every packet, and shares no cache line of it.
+// Its worker writes to it with every burst, and shares no cache line of it.
 class alignas(64) NullSink {
   public:
     static constexpr unsigned kInFlight = 512;
-    // `name` is unique in the process. `pool` gives the buffers that are in flight at the
-    // beginning.
+    // `name` is unique in the process. `pool` is the one that everything sent here comes from.
     NullSink(const std::string& name, rte_mempool* pool, bool completes_checksums);
     // Frees what is in flight. Precondition: nobody sends any more.
     ~NullSink();
     NullSink(const NullSink&) = delete;
     NullSink& operator=(const NullSink&) = delete;
 
-    Port& port() { return port_; }
-    // What was sent `ago` packets before the last one. Precondition: ago < kInFlight.
-    const rte_mbuf* sent(unsigned ago) const {
-        return in_flight_[(oldest_ + 2 * kInFlight - 1 - ago) % kInFlight];
-    }
+    Port& port() { return ring_.port(); }
+    // The last `count` packets, the last one first, which stay in flight; fewer when there are not
+    // so many. Throws std::runtime_error where one is not of the pool. Precondition: count <=
+    // kInFlight; nobody sends meanwhile.
+    std::vector<rte_mbuf*> sent(unsigned count);
 
   private:
-    // rte_eth_add_tx_callback(): exchanges what is sent for what has been in flight longest.
-    static std::uint16_t exchange(std::uint16_t, std::uint16_t, rte_mbuf** packets,
-                                  std::uint16_t count, void* self);
+    // rte_eth_add_tx_callback(): makes room in the flight for what is sent.
+    static std::uint16_t land(std::uint16_t, std::uint16_t, rte_mbuf** packets, std::uint16_t count,
+                              void* self);
 
-    std::array<rte_mbuf*, kInFlight> in_flight_{};
-    std::size_t oldest_ = 0;
-    Port port_;
+    test::RingPort ring_;
+    rte_mempool* pool_;
     const rte_eth_rxtx_callback* callback_;
 };
 

@@ -23,7 +23,7 @@ void flush_from_caches(const void* from, std::size_t size_bytes) {
 StationPorts::StationPorts(const std::string& name, unsigned packets)
     : in(name, 1, 1, packets + 1, packets),
       copies(make_packet_pool(name + "-out", kCopyBuffers, SOCKET_ID_ANY)),
-      sink("net_null_" + name, copies.get(), /*completes_checksums=*/true) {}
+      sink(name + "-sink", copies.get(), /*completes_checksums=*/true) {}
 
 Station::Station(const FanOutConfig& config, StationPorts& ports, const WorkerPlace& place)
     : ports_(ports),
