@@ -13,9 +13,13 @@ using srtp::Verdict;
 
 Egress::Egress(const std::vector<PortBinding>& ports, rte_mempool* pool, Counters& counters)
     : ports_(ports), pool_(pool), counters_(counters), ways_(ports.size()) {
+    // Of a payload in a buffer, behind the headers.
+    const std::size_t room_bytes =
+        rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM - net::kHeaderBytes;
     for (std::size_t i = 0; i < ports.size(); ++i) {
         ways_[i].port = static_cast<PortIndex>(i);
-        ways_[i].most_payload_bytes = net::max_udp_payload_bytes(ports[i].port->mtu());
+        ways_[i].most_payload_bytes =
+            std::min(net::max_udp_payload_bytes(ports[i].port->mtu()), room_bytes);
         ways_[i].device_checksums = ports[i].port->features().tx_udp_checksum;
     }
 }
@@ -31,11 +35,6 @@ bool Egress::refill() {
     for (unsigned i = 1; i <= kBuffersAhead && i <= fresh_count_; ++i)
         prefetch_room(fresh_[fresh_count_ - i]);
     return fresh_count_ != 0;
-}
-
-void Egress::give_back(rte_mbuf* packet) {
-    rte_mempool_put(pool_, packet);
-    counters_.drop(Verdict::too_long);
 }
 
 void Egress::expect_no_more() {

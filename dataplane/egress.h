@@ -85,8 +85,6 @@ class Egress {
     rte_mbuf* fresh();
     // False: there is none.
     bool refill();
-    // A buffer that is too short for what was to go into it; counts.
-    void give_back(rte_mbuf* packet);
     // `frame`: where the packet begins. Completes what a transmit queue looks at besides lengths.
     static void write_headers(rte_mbuf* packet, std::uint8_t* frame, const Recipient& to,
                               const Way& way, std::size_t payload_bytes);
@@ -104,14 +102,13 @@ class Egress {
 
 // What every copy passes through stands here, so that it is compiled into the loop over receivers.
 
-// An empty buffer as the pool keeps it (one segment, nobody else's), with the fields set that a
-// transmit queue looks at.
+// An empty buffer as the pool keeps it: one segment, nobody else's. Lengths and offloads are still
+// to be set.
 [[gnu::always_inline]] inline rte_mbuf* Egress::fresh() {
     if (fresh_count_ == 0 && !refill()) return nullptr;
     auto* packet = fresh_[--fresh_count_];
     if (fresh_count_ >= kBuffersAhead) prefetch_room(fresh_[fresh_count_ - kBuffersAhead]);
     packet->data_off = RTE_PKTMBUF_HEADROOM;
-    packet->ol_flags = 0;
     return packet;
 }
 
@@ -122,14 +119,10 @@ class Egress {
         counters_.drop(srtp::Verdict::leg_nombuf);
         return {};
     }
-    if (frame_bytes + RTE_PKTMBUF_HEADROOM > packet->buf_len) {
-        give_back(packet);
-        return {};
-    }
     packet->data_len = static_cast<std::uint16_t>(frame_bytes);
     packet->pkt_len = static_cast<std::uint32_t>(frame_bytes);
-    return {packet, rte_pktmbuf_mtod_offset(packet, std::uint8_t*, net::kHeaderBytes),
-            payload_bytes};
+    auto* frame = static_cast<std::uint8_t*>(packet->buf_addr) + RTE_PKTMBUF_HEADROOM;
+    return {packet, frame + net::kHeaderBytes, payload_bytes};
 }
 
 [[gnu::always_inline]] inline void Egress::finish(const Draft& draft, const Recipient& to, Way& way,
@@ -143,12 +136,13 @@ inline void Egress::write_headers(rte_mbuf* packet, std::uint8_t* frame, const R
     net::write_headers(to.header, frame, payload_bytes);
     if (way.device_checksums) {
         net::seed_udp_checksum(to.header, frame, payload_bytes);
-        packet->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
+        packet->ol_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
         packet->tx_offload = 0;
         packet->l2_len = net::kEthernetBytes;
         packet->l3_len = net::kIpv4Bytes;
     } else {
         net::write_udp_checksum(to.header, frame, payload_bytes);
+        packet->ol_flags = 0;
     }
 }
 
