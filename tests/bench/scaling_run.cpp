@@ -11,6 +11,7 @@
 #include <fstream>
 #include <numeric>
 #include <set>
+#include <span>
 
 #include "tests/bench/bench_eal.h"
 #include "tests/bench/median.h"
@@ -43,6 +44,11 @@ std::string node_of(unsigned cpu) {
     }
     return {};
 }
+
+struct ScalingSlices {
+    unsigned length_ms;  // at most
+    bool cold;           // as in ScalingSetting
+};
 
 // The common beginning and end of a slice.
 class Slice {
@@ -110,19 +116,27 @@ Share work(Station& station, Slice& slice, bool cold) {
     return share;
 }
 
-// The first `workers` of the stations run together.
-std::vector<Share> run_slice(std::vector<std::unique_ptr<Station>>& stations, unsigned workers,
-                             unsigned slice_ms, bool cold) {
-    Slice slice(workers, slice_ms);
+// So many workers run together, from the worker `first` on, each on its own CPU: the calling
+// thread's is worker 0's.
+std::vector<Share> run_slice(std::vector<std::unique_ptr<Station>>& stations, unsigned first,
+                             unsigned workers, const ScalingSlices& slices) {
+    Slice slice(workers, slices.length_ms);
     std::vector<Share> shares(workers);
     auto& eal = test::test_eal();
-    for (unsigned worker = 1; worker < workers; ++worker)
-        eal.launch_worker(worker - 1,
-                          [&, worker] { shares[worker] = work(*stations[worker], slice, cold); });
-    shares[0] = work(*stations[0], slice, cold);
-    for (unsigned worker = 1; worker < workers; ++worker) eal.join(worker - 1);
-    for (unsigned worker = 0; worker < workers; ++worker) stations[worker]->fan_out().check_drops();
+    const auto run = [&](unsigned worker) {
+        shares[worker - first] = work(*stations[worker], slice, slices.cold);
+    };
+    const auto end = first + workers;
+    for (unsigned worker = std::max(first, 1u); worker < end; ++worker)
+        eal.launch_worker(worker - 1, [run, worker] { run(worker); });
+    if (first == 0) run(0);
+    for (unsigned worker = std::max(first, 1u); worker < end; ++worker) eal.join(worker - 1);
+    for (unsigned worker = first; worker < end; ++worker) stations[worker]->fan_out().check_drops();
     return shares;
+}
+
+double mean(std::span<const double> values) {
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
 double total_mpps(const std::vector<Share>& shares) {
@@ -197,12 +211,19 @@ std::vector<ScalingResult> ScalingLab::measure(const ScalingSetting& setting,
                                                const std::vector<unsigned>& worker_counts,
                                                unsigned runs, unsigned slice_ms) {
     auto stations = make_stations(setting.fan_out);
-    run_slice(stations, static_cast<unsigned>(stations.size()), slice_ms, setting.cold);
+    const auto workers = static_cast<unsigned>(stations.size());
+    const ScalingSlices slices{slice_ms, setting.cold};
+    run_slice(stations, 0, workers, slices);
     std::vector<Runs> results(worker_counts.size());
     for (unsigned run = 0; run < runs; ++run) {
-        const double alone = total_mpps(run_slice(stations, 1, slice_ms, setting.cold));
-        for (std::size_t i = 0; i < worker_counts.size(); ++i)
-            results[i].add(run_slice(stations, worker_counts[i], slice_ms, setting.cold), alone);
+        std::vector<double> alone;
+        for (unsigned worker = 0; worker < workers; ++worker)
+            alone.push_back(total_mpps(run_slice(stations, worker, 1, slices)));
+        for (std::size_t i = 0; i < worker_counts.size(); ++i) {
+            const auto count = worker_counts[i];
+            results[i].add(run_slice(stations, 0, count, slices),
+                           mean(std::span(alone).first(count)));
+        }
     }
     std::vector<ScalingResult> medians;
     for (const auto& result : results) medians.push_back(result.medians());

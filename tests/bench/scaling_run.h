@@ -23,7 +23,9 @@ struct ScalingSetting {
 struct ScalingResult {
     std::vector<double> mpps;  // sent, by worker
     double cycles_per_packet;  // TSC, mean of the workers
-    double ratio;              // all workers together to the first one alone in the same run
+    // All workers together to one of them alone in the same run: the mean of each alone, since not
+    // all CPUs of a virtual machine are equally fast.
+    double ratio;
 };
 
 class ScalingLab {
@@ -34,7 +36,7 @@ class ScalingLab {
 
     bool in_hugepages() const { return hugepages_; }
     // For each of `worker_counts`, the medians of `runs` slices of `slice_ms` at most; in every run
-    // one slice for each of the counts, and one with the first worker alone. Throws when any worker
+    // one slice for each of the counts, and one with each worker alone. Throws when any worker
     // drops anything.
     std::vector<ScalingResult> measure(const ScalingSetting& setting,
                                        const std::vector<unsigned>& worker_counts, unsigned runs,
