@@ -25,4 +25,16 @@ PacketPool make_packet_pool(const std::string& name, unsigned count, int socket,
     return PacketPool(pool);
 }
 
+void free_packets(rte_mbuf** packets, unsigned count) {
+    for (unsigned from = 0, to = 0; from < count; from = to) {
+        auto* pool = packets[from]->pool;
+        for (; to < count && packets[to]->pool == pool && is_whole_buffer(packets[to]); ++to)
+            unpoison_room(packets[to]);
+        if (to == from)
+            free_packet(packets[to++]);
+        else
+            rte_mempool_put_bulk(pool, reinterpret_cast<void**>(packets + from), to - from);
+    }
+}
+
 }  // namespace mdd

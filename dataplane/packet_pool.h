@@ -46,15 +46,21 @@ inline void unpoison_room([[maybe_unused]] rte_mbuf* packet) {
 #endif
 }
 
+// A whole buffer of nobody else's, the usual case: it can go back without a look at its second
+// cache line.
+inline bool is_whole_buffer(const rte_mbuf* packet) {
+    return packet->nb_segs == 1 && RTE_MBUF_DIRECT(packet) && rte_mbuf_refcnt_read(packet) == 1;
+}
+
 // Gives a received packet back to its pool.
 inline void free_packet(rte_mbuf* packet) {
     unpoison_room(packet);
-    // A whole buffer of nobody else's, the usual case, goes back without a look at its second cache
-    // line.
-    if (packet->nb_segs == 1 && RTE_MBUF_DIRECT(packet) && rte_mbuf_refcnt_read(packet) == 1)
+    if (is_whole_buffer(packet))
         rte_mbuf_raw_free(packet);
     else
         rte_pktmbuf_free(packet);
 }
+// Likewise several: those of one pool go back together.
+void free_packets(rte_mbuf** packets, unsigned count);
 
 }  // namespace mdd
