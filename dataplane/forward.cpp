@@ -69,23 +69,11 @@ void write_header(Bytes received, std::uint16_t sequence, std::uint8_t* to) {
         std::memcpy(to + kWide, received.data() + kWide, received.size() - kWide);
 }
 
-// How far ahead of the copy that is being made its neighbours are asked for: a key comes line by
-// line, while recipients and legs lie side by side.
-constexpr std::size_t kKeysAhead = 3, kRecipientsAhead = 4;
+// How far ahead of the copy that is being made its neighbours are asked for, which lie side by side
+// where keys do not.
+constexpr std::size_t kRecipientsAhead = 4;
 // Of how many keys the addresses are translated together.
 constexpr std::size_t kAddressesTogether = 8;
-
-// Calls `visit` with the slots that the first copies of a packet of `sender` go to.
-template <typename Visit>
-void for_first_copies(const Member& sender, Visit visit) {
-    const auto recipients = sender.recipients;
-    std::size_t visited = 0;
-    for (std::size_t slot = 0; slot < recipients.size() && visited < kKeysAhead; ++slot) {
-        if (slot == sender.slot || recipients[slot].tx == nullptr) continue;
-        visit(slot);
-        ++visited;
-    }
-}
 
 // One translation takes as long as some copies do, and several side by side no longer than one.
 void prefetch_addresses(std::span<const Recipient> recipients, std::size_t from,
@@ -104,16 +92,18 @@ void Forwarder::prefetch_recipients(const Member& sender) {
         if (i != sender.slot) srtp::prefetch(&recipients[i]);
 }
 
-void Forwarder::prefetch_first_addresses(const Member& sender, const Stream& stream) {
-    for_first_copies(sender, [&](std::size_t slot) {
+Forwarder::FirstKeys Forwarder::prefetch_first_addresses(const Member& sender,
+                                                         const Stream& stream) {
+    const auto recipients = sender.recipients;
+    FirstKeys first;
+    for (std::size_t slot = 0; slot < recipients.size() && first.count < kKeysAhead; ++slot) {
+        const auto* keys = recipients[slot].tx;
+        if (slot == sender.slot || keys == nullptr) continue;
         srtp::prefetch(&stream.legs[slot]);
-        sender.recipients[slot].tx->rtp.prefetch_address();
-    });
-}
-
-void Forwarder::prefetch_first_keys(const Member& sender, std::size_t packet_bytes) {
-    for_first_copies(
-        sender, [&](std::size_t slot) { sender.recipients[slot].tx->rtp.prefetch(packet_bytes); });
+        keys->rtp.prefetch_address();
+        first.keys[first.count++] = &keys->rtp;
+    }
+    return first;
 }
 
 [[gnu::always_inline]] inline Verdict Forwarder::rtp_leg(OpenedRtp& opened, Leg& leg,
@@ -168,10 +158,11 @@ unsigned Forwarder::rtp(std::span<OpenedRtp> group, std::span<const Recipient> r
     unsigned planned = 0;
     for (std::size_t slot = 0; slot < recipients.size(); ++slot) {
         const auto& to = recipients[slot];
-        const auto later = slot + kKeysAhead;
-        if (slot % kAddressesTogether == 0) prefetch_addresses(recipients, later, left_out);
-        if (later < recipients.size() && later != left_out)
-            if (const auto* keys = recipients[later].tx) keys->rtp.prefetch(packet_bytes);
+        if (const auto later = slot + kKeysAhead; later < recipients.size()) {
+            if (slot % kAddressesTogether == 0) prefetch_addresses(recipients, later, left_out);
+            const auto* keys = recipients[later].tx;
+            if (later != left_out && keys != nullptr) keys->rtp.prefetch(packet_bytes);
+        }
         if (slot == left_out) continue;
         if (to.state == Recipient::State::absent) continue;
         auto& way = egress_.way_to(to);

@@ -29,6 +29,9 @@ struct OpenedRtp {
 };
 
 class Forwarder {
+    // How far ahead of the copy that is being made keys are asked for, which come line by line.
+    static constexpr std::size_t kKeysAhead = 3;
+
   public:
     Forwarder(Table& table, Egress& egress, Counters& counters)
         : table_(table), egress_(egress), counters_(counters) {}
@@ -44,12 +47,19 @@ class Forwarder {
     void expect(unsigned copies) {
         copies == 0 ? egress_.expect_no_more() : egress_.expect(copies);
     }
+    // The keys of the first copies of a packet. Valid until commands are carried out.
+    struct FirstKeys {
+        std::array<const srtp::AeadKey*, kKeysAhead> keys;
+        unsigned count = 0;
+    };
     // Asks for the memory that rtp() will begin with for a packet of `sender`, and does not wait
     // for it: who receives; when that is there, the first receivers' legs and the addresses of
     // their keys; then these keys.
     static void prefetch_recipients(const Member& sender);
-    static void prefetch_first_addresses(const Member& sender, const Stream& stream);
-    static void prefetch_first_keys(const Member& sender, std::size_t packet_bytes);
+    static FirstKeys prefetch_first_addresses(const Member& sender, const Stream& stream);
+    static void prefetch_first_keys(const FirstKeys& first, std::size_t packet_bytes) {
+        for (unsigned i = 0; i < first.count; ++i) first.keys[i]->prefetch(packet_bytes);
+    }
 
     // Seals `compound` (plain RTCP) and sends it: to every other keyed member, or to `target` only.
     unsigned rtcp(srtp::Bytes compound, const Member& sender, Stream& stream,

@@ -74,9 +74,13 @@ void Receiver::rtp(const Lane& lane) {
     forwarder_.expect(copies_of(lane));
     const auto groups = groups_.all();
     prefetch_addresses(lane);
+    const auto prefetch_keys = [&](std::size_t group) {
+        Forwarder::prefetch_first_keys(first_keys_[group],
+                                       lane.packets[groups[group].places[0]].bytes);
+    };
     prefetch_packets(lane, groups.front());
     read_ahead_.finish();
-    prefetch_keys(lane, groups.front());
+    prefetch_keys(0);
     for (std::size_t i = 0; i < groups.size(); ++i) {
         const bool last = i + 1 == groups.size();
         if (!last) prefetch_packets(lane, groups[i + 1]);
@@ -86,7 +90,7 @@ void Receiver::rtp(const Lane& lane) {
             rtp_packet(lane.packets[place], streams_[place]);
         }
         clock_.mark(Stage::open);
-        if (!last) prefetch_keys(lane, groups[i + 1]);
+        if (!last) prefetch_keys(i + 1);
         clock_.mark(Stage::gather);
         forward_opened(*lane.packets[groups[i].places[0]].sender);
         read_ahead_.finish();
@@ -121,11 +125,15 @@ void Receiver::find_streams(const Lane& lane) {
     }
 }
 
-void Receiver::prefetch_addresses(const Lane& lane) const {
+void Receiver::prefetch_addresses(const Lane& lane) {
+    auto* keys = first_keys_.data();
     for (const auto& group : groups_.all()) {
         const auto first = group.places[0];
+        keys->count = 0;
         if (streams_[first] != nullptr)
-            Forwarder::prefetch_first_addresses(*lane.packets[first].sender, *streams_[first]);
+            *keys =
+                Forwarder::prefetch_first_addresses(*lane.packets[first].sender, *streams_[first]);
+        ++keys;
     }
 }
 
@@ -139,11 +147,6 @@ void Receiver::prefetch_packets(const Lane& lane, const LaneGroup& group) {
         if (packet.bytes > kAtOnce) read_ahead_.add(packet.data + kAtOnce, packet.bytes - kAtOnce);
         if (i == 0 && endpoint.hop.keyed()) endpoint.hop.newest()->rtp.prefetch(packet.bytes);
     }
-}
-
-void Receiver::prefetch_keys(const Lane& lane, const LaneGroup& group) {
-    const auto& packet = lane.packets[group.places[0]];
-    Forwarder::prefetch_first_keys(*packet.sender, packet.bytes);
 }
 
 // The steps of rtp_packet(), each compiled into it: as calls they cost a fortieth of the loop.

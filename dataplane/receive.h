@@ -63,9 +63,8 @@ class Receiver {
     static unsigned copies_of(const Lane& lane);
     // Looks the packets' streams up, and asks for them.
     void find_streams(const Lane& lane);
-    void prefetch_addresses(const Lane& lane) const;
+    void prefetch_addresses(const Lane& lane);
     void prefetch_packets(const Lane& lane, const LaneGroup& group);
-    static void prefetch_keys(const Lane& lane, const LaneGroup& group);
     // `stream`: of its SSRC, where that is granted and the packet long enough to tell.
     void rtp_packet(const MediaPacket& packet, Stream* stream);
     // What nearly every packet takes, of an endpoint that is settled: there is one key and one
@@ -118,7 +117,8 @@ class Receiver {
     LaneGroups groups_;
     // Of each packet of the lane, what find_streams() has found; null: nothing, or it may be gone.
     std::array<Stream*, kMaxBurst> streams_{};
-    ReadAhead read_ahead_;  // of the group after the one in work
+    std::array<Forwarder::FirstKeys, kMaxBurst> first_keys_;  // by group
+    ReadAhead read_ahead_;                                    // of the group after the one in work
     OpenedGroup opened_;
     Scratch scratch_;
 };

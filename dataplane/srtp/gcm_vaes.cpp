@@ -276,12 +276,14 @@ MDD_VAES_INLINE __m128i first_block(const std::uint8_t* key, const std::uint8_t*
     return _mm_xor_si128(hash, reversed(last));
 }
 
-// All of a packet; `is_short`: with its AAD it is a chunk at most.
+// All of a packet; `is_short`: with its AAD it is a chunk at most. Apart, as what long packets keep
+// in registers and on the stack is a tenth of a short one's instructions.
 template <std::size_t Rounds, bool sealing, bool is_short>
-MDD_VAES_INLINE void crypt_packet(const gcm_key_data* expanded, std::uint8_t* out,
-                                  const std::uint8_t* in, std::uint64_t bytes,
-                                  const std::uint8_t* nonce, const std::uint8_t* aad,
-                                  std::uint64_t aad_bytes, std::uint8_t* tag) {
+[[MDD_VAES, gnu::noinline]] void crypt_packet(const gcm_key_data* expanded, gcm_context_data*,
+                                              std::uint8_t* out, const std::uint8_t* in,
+                                              std::uint64_t bytes, const std::uint8_t* nonce,
+                                              const std::uint8_t* aad, std::uint64_t aad_bytes,
+                                              std::uint8_t* tag, std::uint64_t) {
     constexpr std::int64_t kBits = 8;
     Pass<Rounds> pass;
     pass.key = reinterpret_cast<const std::uint8_t*>(expanded);
@@ -311,26 +313,18 @@ MDD_VAES_INLINE void crypt_packet(const gcm_key_data* expanded, std::uint8_t* ou
                      _mm_xor_si128(reversed(pass.hash), pass.mask));
 }
 
-template <std::size_t Rounds, bool sealing>
-[[MDD_VAES, gnu::noinline]] void crypt_long(const gcm_key_data* expanded, gcm_context_data*,
-                                            std::uint8_t* out, const std::uint8_t* in,
-                                            std::uint64_t bytes, const std::uint8_t* nonce,
-                                            const std::uint8_t* aad, std::uint64_t aad_bytes,
-                                            std::uint8_t* tag, std::uint64_t) {
-    crypt_packet<Rounds, sealing, false>(expanded, out, in, bytes, nonce, aad, aad_bytes, tag);
-}
-
-// CodePath::Crypt. Long packets elsewhere: what they need in registers and on the stack costs short
-// ones a tenth of their instructions.
+// CodePath::Crypt. Nothing but a jump: both take what this takes.
 template <std::size_t Rounds, bool sealing>
 [[MDD_VAES]] void crypt(const gcm_key_data* expanded, gcm_context_data* scratch, std::uint8_t* out,
                         const std::uint8_t* in, std::uint64_t bytes, const std::uint8_t* nonce,
                         const std::uint8_t* aad, std::uint64_t aad_bytes, std::uint8_t* tag,
                         std::uint64_t tag_bytes) {
-    if (bytes > kChunk - kBlock)
-        return crypt_long<Rounds, sealing>(expanded, scratch, out, in, bytes, nonce, aad, aad_bytes,
-                                           tag, tag_bytes);
-    crypt_packet<Rounds, sealing, true>(expanded, out, in, bytes, nonce, aad, aad_bytes, tag);
+    if (bytes <= kChunk - kBlock)
+        crypt_packet<Rounds, sealing, true>(expanded, scratch, out, in, bytes, nonce, aad,
+                                            aad_bytes, tag, tag_bytes);
+    else
+        crypt_packet<Rounds, sealing, false>(expanded, scratch, out, in, bytes, nonce, aad,
+                                             aad_bytes, tag, tag_bytes);
 }
 
 constexpr std::size_t kRounds128 = 10, kRounds256 = 14;
