@@ -1,4 +1,4 @@
-// Copies between packet buffers and bytes, for the control thread.
+// Copies between packet buffers and bytes.
 #include "dataplane/datagram.h"
 
 #include <rte_mbuf.h>

@@ -69,9 +69,9 @@ void write_header(Bytes received, std::uint16_t sequence, std::uint8_t* to) {
         std::memcpy(to + kWide, received.data() + kWide, received.size() - kWide);
 }
 
-// How far ahead of the copy that is being made its neighbours are asked for, which lie side by side
-// where keys do not.
-constexpr std::size_t kRecipientsAhead = 4;
+// How many recipients are asked for before the first copy: they lie side by side, and the processor
+// sees the rest coming.
+constexpr std::size_t kFirstRecipients = 4;
 // Of how many keys the addresses are translated together.
 constexpr std::size_t kAddressesTogether = 8;
 
@@ -88,7 +88,7 @@ void prefetch_addresses(std::span<const Recipient> recipients, std::size_t from,
 
 void Forwarder::prefetch_recipients(const Member& sender) {
     const auto recipients = sender.recipients;
-    for (std::size_t i = 0; i < kRecipientsAhead && i < recipients.size(); ++i)
+    for (std::size_t i = 0; i < kFirstRecipients && i < recipients.size(); ++i)
         if (i != sender.slot) srtp::prefetch(&recipients[i]);
 }
 

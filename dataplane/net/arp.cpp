@@ -45,10 +45,11 @@ std::optional<ArpPacket> parse_arp(srtp::Bytes arp) {
         return std::nullopt;
     const auto operation = static_cast<ArpOperation>(srtp::load_be16(&arp[6]));
     if (operation != ArpOperation::request && operation != ArpOperation::reply) return std::nullopt;
-    const ArpPacket packet{operation, load_mac(&arp[8]), to_be(srtp::load_be32(&arp[14])),
-                           to_be(srtp::load_be32(&arp[24]))};
-    if (packet.sender_mac.is_group()) return std::nullopt;
-    return packet;
+    MacAddress sender_mac;
+    load_mac(&arp[8], sender_mac);
+    if (sender_mac.is_group()) return std::nullopt;
+    return ArpPacket{operation, sender_mac, to_be(srtp::load_be32(&arp[14])),
+                     to_be(srtp::load_be32(&arp[24]))};
 }
 
 std::size_t write_arp_reply(std::uint8_t* at, const ArpPacket& request, const MacAddress& local_mac,

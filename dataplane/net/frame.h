@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
 #include "dataplane/net/address.h"
 #include "dataplane/net/checksum.h"
@@ -117,8 +116,8 @@ inline srtp::Verdict parse_arp_frame(srtp::Bytes packet, Frame& out) {
 
 inline srtp::Verdict parse_frame(srtp::Bytes frame, Frame& out, IpChecksum ip_checksum) {
     if (frame.size() < kEthernetBytes) return srtp::Verdict::bad_l2;
-    std::memcpy(out.destination_mac.bytes.data(), &frame[0], kMacBytes);
-    std::memcpy(out.source_mac.bytes.data(), &frame[kMacBytes], kMacBytes);
+    load_mac(&frame[0], out.destination_mac);
+    load_mac(&frame[kMacBytes], out.source_mac);
     if (out.source_mac.is_group()) return srtp::Verdict::bad_l2;
 
     std::size_t l3_offset = kEthernetBytes;

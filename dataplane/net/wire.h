@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "dataplane/net/address.h"
 
@@ -19,10 +20,8 @@ inline constexpr std::uint16_t kTypeIpv4 = 0x0800, kTypeArp = 0x0806;  // EtherT
 inline constexpr std::uint8_t kProtocolIcmp = 1, kProtocolUdp = 17;    // IPv4 protocol
 
 // Precondition for both: kMacBytes bytes at `p`.
-inline MacAddress load_mac(const std::uint8_t* p) {
-    MacAddress mac;
-    std::copy_n(p, kMacBytes, mac.bytes.begin());
-    return mac;
+inline void load_mac(const std::uint8_t* p, MacAddress& mac) {
+    std::memcpy(mac.bytes.data(), p, kMacBytes);
 }
 inline void store_mac(std::uint8_t* p, const MacAddress& mac) {
     std::copy_n(mac.bytes.begin(), kMacBytes, p);

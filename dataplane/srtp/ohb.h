@@ -2,8 +2,6 @@
 // the outer plaintext, [PT][SEQ]Config. Knows nothing of encryption.
 #pragma once
 
-#include <algorithm>
-
 #include "dataplane/srtp/bytes.h"
 #include "dataplane/srtp/profile.h"
 

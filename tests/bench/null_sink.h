@@ -9,11 +9,11 @@
 
 namespace mdd::bench {
 
-// Its worker writes to it with every burst, and shares no cache line of it.
-class alignas(64) NullSink {
+class NullSink {
   public:
     static constexpr unsigned kInFlight = 512;
-    // `name` is unique in the process. `pool` is the one that everything sent here comes from.
+    // `name` is at most 20 characters and unique in the process. `pool` is the one that everything
+    // sent here comes from.
     NullSink(const std::string& name, rte_mempool* pool, bool completes_checksums);
     // Frees what is in flight. Precondition: nobody sends any more.
     ~NullSink();

@@ -65,8 +65,8 @@ class RingPort {
     // The same for all transmit queues, queue 0 first.
     std::vector<std::vector<std::uint8_t>> collect_all();
 
-    // What is transmitted from now on must be in whole buffers of `pool`, each in one segment and
-    // nobody else's, as PortConfig::one_pool_per_tx_queue promises a device.
+    // What is collected from now on must be in whole buffers of `pool`, each in one segment and
+    // nobody else's: what PortConfig::one_pool_per_tx_queue promises of each queue, here of all.
     void expect_from(const rte_mempool* pool) { expected_pool_ = pool; }
     // How many collected packets were not.
     unsigned unexpected() const { return unexpected_; }

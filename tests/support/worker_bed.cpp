@@ -35,7 +35,7 @@ WorkerBed::WorkerBed(const BedOptions& options) : options_(options), random_(nex
     const auto name = unique_name();
     const auto queues = static_cast<std::uint16_t>(options.workers);
     ring_ = std::make_unique<RingPort>(name, queues, queues, 2048, 2047);
-    pool_ = make_packet_pool(name + "-tx", 2047, SOCKET_ID_ANY);
+    pool_ = make_packet_pool(name + "-tx", 2047, SOCKET_ID_ANY, options.copy_frame_bytes);
     ring_->expect_from(pool_.get());
     for (unsigned i = 0; i < options.workers * options.workers; ++i)
         queues_.push_back(std::make_unique<HandOffQueue>(kHandOffRoom));

@@ -22,7 +22,8 @@ struct BedOptions {
     srtp::Profile profile = srtp::Profile::double_aes_128_gcm;
     // Worker that owns member i is i % workers unless set.
     std::function<WorkerIndex(unsigned member)> owner = {};
-    bool grant_ssrcs = true;  // the bed answers ssrc_seen: first come, first served
+    std::uint16_t copy_frame_bytes = 2048;  // what a buffer for copies has room for
+    bool grant_ssrcs = true;                // the bed answers ssrc_seen: first come, first served
 };
 
 // What one endpoint got from mdd, opened by libsrtp.

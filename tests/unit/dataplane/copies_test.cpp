@@ -98,6 +98,22 @@ TEST_P(Copies, that_could_be_longer_than_a_frame_are_not_sent) {
     EXPECT_TRUE(bed->conserved());
 }
 
+TEST_P(Copies, that_could_be_longer_than_a_buffer_are_not_sent) {
+    WorkerBed bed(BedOptions{.workers = GetParam().workers,
+                             .members = 2,
+                             .profile = GetParam().profile,
+                             .copy_frame_bytes = 300});
+    for (unsigned m = 0; m < 2; ++m) bed.key(m);
+    bed.send_rtp(0, kSsrc, 1, 200);
+    bed.send_rtp(0, kSsrc, 2, 300);
+    bed.send_rtp(0, kSsrc, 3, 200);
+    bed.step();
+    EXPECT_EQ(bed.take(1).size(), 2u);
+    EXPECT_EQ(bed.dropped(Verdict::too_long), 1u);
+    EXPECT_EQ(bed.refused(1), 0u);
+    EXPECT_TRUE(bed.conserved());
+}
+
 TEST_P(Copies, of_a_burst_of_many_senders_reach_everybody_else_in_order) {
     constexpr unsigned kMembers = 5;
     WorkerBed bed(BedOptions{.workers = GetParam().workers,

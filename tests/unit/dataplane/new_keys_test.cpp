@@ -266,6 +266,25 @@ TEST_P(NewKeys, a_restart_concluded_when_control_had_no_place_is_told_at_the_nex
     EXPECT_TRUE(bed->conserved());
 }
 
+TEST_P(NewKeys, a_restart_concluded_when_control_had_no_place_is_told_with_the_next_packet) {
+    auto bed = keyed_bed(2);
+    bed->send_rtp(0, kSsrc, 20000);
+    bed->step();
+    bed->key(0, /*switch_transmit=*/false);
+    const auto epoch = bed->newest_epoch();
+    bed->send_rtp(0, kSsrc + 7, 3);
+    bed->step();
+    EXPECT_EQ(bed->decide(0, epoch), Decision::open);
+    bed->fill_notices(bed->owner(0));
+    EXPECT_EQ(bed->decide(0, epoch), Decision::open);
+    bed->step();
+    EXPECT_EQ(proofs_told(*bed), Proofs{});
+    bed->send_rtp(0, kSsrc + 7, 4);
+    bed->step();
+    EXPECT_EQ(proofs_told(*bed), (Proofs{{epoch, srtp::Proof::restart}}));
+    EXPECT_TRUE(bed->conserved());
+}
+
 INSTANTIATE_TEST_SUITE_P(workers_and_profiles, NewKeys, kSettings, name_of_setting);
 
 }  // namespace
