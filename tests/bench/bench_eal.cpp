@@ -20,7 +20,8 @@ bool start_eal(const std::string& program, unsigned main_cpu,
                const std::vector<unsigned>& worker_cpus, unsigned memory_mib) {
     EalConfig eal;
     eal.program = program;
-    eal.no_huge_mib = memory_mib;
+    // In pages of 4 KiB no buffer crosses a page where EAL sees physical addresses: each takes one.
+    eal.no_huge_mib = memory_mib * 3 / 2;
     eal.control_cpus = {main_cpu};
     eal.worker_cpus = worker_cpus;
     const bool hugepages = hugepages_are_free(memory_mib);
