@@ -276,8 +276,8 @@ MDD_VAES_INLINE __m128i first_block(const std::uint8_t* key, const std::uint8_t*
     return _mm_xor_si128(hash, reversed(last));
 }
 
-// All of a packet; `is_short`: with the last block of its AAD it is a chunk at most. Apart, as what long packets keep
-// in registers and on the stack is a tenth of a short one's instructions.
+// All of a packet; `is_short`: with the last block of its AAD it is a chunk at most. Apart, as what
+// long packets keep in registers and on the stack is a tenth of a short one's instructions.
 template <std::size_t Rounds, bool sealing, bool is_short>
 [[MDD_VAES, gnu::noinline]] void crypt_packet(const gcm_key_data* expanded, gcm_context_data*,
                                               std::uint8_t* out, const std::uint8_t* in,
