@@ -111,10 +111,10 @@ std::uint64_t fingerprint_of(const gcm_key_data* key, CodePath::Crypt seal, Byte
 
 }  // namespace
 
+constinit bool AeadKey::s_keys_are_ours = false;
 constinit thread_local const CodePath* AeadKey::t_path = &g_path;
 
 AeadKey::AeadKey(Bytes key, Bytes salt, Read read) : is_256_(key.size() == 32) {
-    static_assert(sizeof(gcm_context_data) <= kContextBytes && alignof(gcm_context_data) <= 16);
     static_assert(offsetof(AeadKey, powers_) == 0 &&
                   offsetof(AeadKey, round_keys_) == kVaesRoundKeysAt);
     const auto expand = is_256_ ? g_path.expand_256 : g_path.expand_128;
@@ -143,6 +143,17 @@ AeadKey::~AeadKey() {
     wipe(&salt_head_, sizeof salt_head_);
     wipe(&salt_tail_, sizeof salt_tail_);
     wipe(&round_keys_, sizeof round_keys_);
+}
+
+__m128i AeadKey::crypt_by_library(bool sealing, __m128i nonce, Bytes aad, Bytes in,
+                                  std::uint8_t* out) const {
+    const auto crypt = sealing ? (is_256_ ? t_path->seal_256 : t_path->seal_128)
+                               : (is_256_ ? t_path->open_256 : t_path->open_128);
+    gcm_context_data context;
+    __m128i tag;
+    crypt(library_, &context, out, in.data(), in.size(), reinterpret_cast<std::uint8_t*>(&nonce),
+          aad.data(), aad.size(), reinterpret_cast<std::uint8_t*>(&tag), kTagBytes);
+    return tag;
 }
 
 void AeadKey::prefetch_library() const {
@@ -177,6 +188,7 @@ AeadStart aead_start(AeadCode code) {
         const auto ours = vaes_code_path(g_path);
         g_disagreed = !agrees_with_library(ours, g_path);
         if (!g_disagreed) g_path = ours;
+        AeadKey::s_keys_are_ours = g_path.keys_are_ours;
     }
     self_test(16, kTestSealed128);
     self_test(32, kTestSealed256);

@@ -21,6 +21,10 @@ namespace mdd::srtp {
 inline constexpr std::size_t kNonceBytes = 12;
 using Nonce = std::array<std::uint8_t, kNonceBytes>;
 
+enum class AeadStart : std::uint8_t { ok, no_aes };
+// What opens and seals: ours where the CPU has VAES, or IPsec-MB's functions on every CPU.
+enum class AeadCode : std::uint8_t { fastest, ipsec_mb };
+
 // An AES-GCM key as IPsec-MB expands it, round keys and hash powers, with its session salt: what
 // our cipher reads of it, or, where the library's serves, the way to all of it. Made off the poll
 // cores; read-only and shareable between cores once published; wiped when destroyed. Neither
@@ -49,7 +53,7 @@ class alignas(64) AeadKey {
     // Asks for the memory that a packet of `size_bytes`, header, ciphertext and tag, will read of
     // this key, and does not wait for it.
     void prefetch(std::size_t size_bytes) const {
-        t_path->keys_are_ours ? prefetch_ours(size_bytes) : prefetch_library();
+        s_keys_are_ours ? prefetch_ours(size_bytes) : prefetch_library();
     }
     // Asks for one line of it, for the sake of the translation of its address: that is what takes
     // longest where keys lie on many pages, and holds up whatever the core does meanwhile, but for
@@ -59,10 +63,8 @@ class alignas(64) AeadKey {
   private:
     friend bool open(const AeadKey&, Nonce, Bytes, Bytes, std::uint8_t*);
     friend void seal(const AeadKey&, Nonce, Bytes, Bytes, std::uint8_t*);
+    friend AeadStart aead_start(AeadCode);
     friend bool aead_own_code();
-    // Rounded up, sizeof(gcm_context_data), checked in aead.cpp.
-    static constexpr std::size_t kContextBytes = 96;
-
     // The first 8 bytes and the last 4, as numbers. In two words, as they are for every packet:
     // byte by byte this cost a tenth of the whole loop.
     Nonce nonce(std::uint64_t head, std::uint32_t tail) const {
@@ -75,19 +77,24 @@ class alignas(64) AeadKey {
     }
     // What the functions of the code path in use take.
     const gcm_key_data* in_use() const {
-        return t_path->keys_are_ours ? reinterpret_cast<const gcm_key_data*>(this) : library_;
+        return s_keys_are_ours ? reinterpret_cast<const gcm_key_data*>(this) : library_;
     }
-    void crypt(CodePath::Crypt with, const Nonce& nonce, Bytes aad, Bytes in, std::uint8_t* out,
-               std::uint8_t* tag) const;
+    // Both return the tag.
+    template <bool sealing>
+    __m128i crypt(const Nonce& nonce, Bytes aad, Bytes in, std::uint8_t* out) const;
+    __m128i crypt_by_library(bool sealing, __m128i nonce, Bytes aad, Bytes in,
+                             std::uint8_t* out) const;
     void prefetch_ours(std::size_t size_bytes) const;
     void prefetch_library() const;
 #ifdef MDD_AUDIT
     void record_seal(const Nonce& nonce, Bytes aad, Bytes plaintext) const;
 #endif
 
-    // The calling thread's. The library stores a 0 into its error number in every call, and cores
-    // that share that number wait for each other: two of them sealed 100 bytes in 176 to 260 cycles
-    // each, where either of them alone needs 121.
+    // Written by aead_start() before threads start, read by all; nobody writes beside it.
+    alignas(64) static constinit bool s_keys_are_ours;
+    // The calling thread's, of the library. It stores a 0 into its error number in every call, and
+    // cores that share that number wait for each other: two of them sealed 100 bytes in 176 to 260
+    // cycles each, where either of them alone needs 121.
     static constinit thread_local const CodePath* t_path;
 
     // From here on as gcm_vaes.h lays a key out.
@@ -116,10 +123,6 @@ bool open(const AeadKey& key, Nonce nonce, Bytes aad, Bytes sealed, std::uint8_t
 // in the program.
 void seal(const AeadKey& key, Nonce nonce, Bytes aad, Bytes plaintext, std::uint8_t* sealed);
 
-enum class AeadStart : std::uint8_t { ok, no_aes };
-// What opens and seals: ours where the CPU has VAES, or IPsec-MB's functions on every CPU.
-enum class AeadCode : std::uint8_t { fastest, ipsec_mb };
-
 // Picks the best code path for this CPU and self-tests it with RFC 7714 §16 vectors; ours is held
 // against the library's first, and if one byte differs the library's is taken. Only the first call
 // counts, before any other function here and before threads start. no_aes: this CPU has no
@@ -144,20 +147,26 @@ std::string_view aead_library_version();
 // What every packet passes through stands here, so that it is compiled into the loop over
 // receivers.
 
-[[gnu::always_inline]] inline void AeadKey::crypt(CodePath::Crypt with, const Nonce& nonce,
-                                                  Bytes aad, Bytes in, std::uint8_t* out,
-                                                  std::uint8_t* tag) const {
-    // The library loads a nonce as a whole, right after it was made; from several stores, it would
-    // wait until they have reached the cache.
+// A nonce as the ciphers load it, from a register: from several stores, they would wait until these
+// have reached the cache.
+inline __m128i in_register(const Nonce& nonce) {
     std::uint64_t head;
     std::uint32_t tail;
     std::memcpy(&head, nonce.data(), sizeof head);
     std::memcpy(&tail, nonce.data() + sizeof head, sizeof tail);
-    const auto in_one_store = _mm_set_epi64x(tail, static_cast<std::int64_t>(head));
-    alignas(16) std::array<std::uint8_t, kContextBytes> context;
-    with(in_use(), reinterpret_cast<gcm_context_data*>(context.data()), out, in.data(), in.size(),
-         reinterpret_cast<const std::uint8_t*>(&in_one_store), aad.data(), aad.size(), tag,
-         kTagBytes);
+    return _mm_set_epi64x(tail, static_cast<std::int64_t>(head));
+}
+
+template <bool sealing>
+[[gnu::always_inline]] inline __m128i AeadKey::crypt(const Nonce& nonce, Bytes aad, Bytes in,
+                                                     std::uint8_t* out) const {
+    const auto first = in_register(nonce);
+    const auto* ours = powers_.data();
+    if (!s_keys_are_ours) return crypt_by_library(sealing, first, aad, in, out);
+    return is_256_ ? vaes_crypt<sealing, 256>(ours, out, in.data(), in.size(), aad.data(),
+                                              aad.size(), first)
+                   : vaes_crypt<sealing, 128>(ours, out, in.data(), in.size(), aad.data(),
+                                              aad.size(), first);
 }
 
 inline void AeadKey::prefetch_ours(std::size_t size_bytes) const {
@@ -185,14 +194,13 @@ inline void AeadKey::prefetch_ours(std::size_t size_bytes) const {
 
 [[gnu::always_inline]] inline bool open(const AeadKey& key, Nonce nonce, Bytes aad, Bytes sealed,
                                         std::uint8_t* plaintext) {
+    constexpr int kAllEqual = 0xffff;
     const auto text = sealed.first(sealed.size() - kTagBytes);
-    const auto* path = AeadKey::t_path;
-    std::array<std::uint64_t, kTagBytes / sizeof(std::uint64_t)> made, received;
-    key.crypt(key.is_256_ ? path->open_256 : path->open_128, nonce, aad, text, plaintext,
-              reinterpret_cast<std::uint8_t*>(made.data()));
+    const auto made = key.crypt<false>(nonce, aad, text, plaintext);
     // In place only the ciphertext has been overwritten, not the tag behind it.
-    std::memcpy(received.data(), text.data() + text.size(), kTagBytes);
-    return ((made[0] ^ received[0]) | (made[1] ^ received[1])) == 0;
+    const auto received =
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + text.size()));
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(made, received)) == kAllEqual;
 }
 
 [[gnu::always_inline]] inline void seal(const AeadKey& key, Nonce nonce, Bytes aad, Bytes plaintext,
@@ -200,9 +208,8 @@ inline void AeadKey::prefetch_ours(std::size_t size_bytes) const {
 #ifdef MDD_AUDIT
     key.record_seal(nonce, aad, plaintext);
 #endif
-    const auto* path = AeadKey::t_path;
-    key.crypt(key.is_256_ ? path->seal_256 : path->seal_128, nonce, aad, plaintext, sealed,
-              sealed + plaintext.size());
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(sealed + plaintext.size()),
+                     key.crypt<true>(nonce, aad, plaintext, sealed));
 }
 
 }  // namespace mdd::srtp

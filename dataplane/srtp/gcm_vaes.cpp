@@ -88,16 +88,10 @@ MDD_VAES_INLINE __mmask8 first_lanes(std::uint64_t count) {
     return static_cast<__mmask8>(_bzhi_u32(0xff, 2 * static_cast<unsigned>(count)));
 }
 
-// H^highest and the three powers below it, one in each lane.
+// H^highest and the three powers below it, one in each lane. Behind H^1 stands what is no power,
+// for lanes without a block.
 MDD_VAES_INLINE __m512i powers(const std::uint8_t* key, std::uint64_t highest) {
     return _mm512_loadu_si512(key + kBlock * (kVaesPowers - highest));
-}
-
-// Likewise for the last blocks of a row: those of H^highest down to H^lowest.
-MDD_VAES_INLINE __m512i powers(const std::uint8_t* key, std::uint64_t highest,
-                               std::uint64_t lowest) {
-    return _mm512_maskz_loadu_epi64(first_lanes(highest - lowest + 1),
-                                    key + kBlock * (kVaesPowers - highest));
 }
 
 MDD_VAES_INLINE Product no_product() {
@@ -237,9 +231,7 @@ MDD_VAES_INLINE void crypt_last(Pass<Rounds>& pass, std::uint64_t bytes, __m128i
         auto hashed = reversed(sealing ? _mm512_maskz_mov_epi8(masks[v], made) : text[v]);
         if (v == 0) hashed = _mm512_xor_si512(hashed, in_first_lane(pass.hash));
         const auto highest = blocks - 1 - v * kLanes + last_power;
-        add_product(
-            sum, hashed,
-            v + 1 == Vectors ? powers(pass.key, highest, last_power) : powers(pass.key, highest));
+        add_product(sum, hashed, powers(pass.key, highest));
     }
     pass.hash = reduced(sum);
     if (with_lengths) return;
@@ -267,7 +259,7 @@ MDD_VAES_INLINE __m128i first_block(const std::uint8_t* key, const std::uint8_t*
         const auto ahead = (bytes - 1) / kBlock, blocks = ahead < kLanes ? ahead : kLanes;
         const auto part = reversed(_mm512_maskz_loadu_epi64(first_lanes(blocks), aad));
         auto sum = no_product();
-        add_product(sum, _mm512_xor_si512(part, in_first_lane(hash)), powers(key, blocks, 1));
+        add_product(sum, _mm512_xor_si512(part, in_first_lane(hash)), powers(key, blocks));
         hash = reduced(sum);
         aad += blocks * kBlock;
         bytes -= blocks * kBlock;
@@ -276,25 +268,24 @@ MDD_VAES_INLINE __m128i first_block(const std::uint8_t* key, const std::uint8_t*
     return _mm_xor_si128(hash, reversed(last));
 }
 
-// All of a packet; `is_short`: with the last block of its AAD it is a chunk at most. Apart, as what
-// long packets keep in registers and on the stack is a tenth of a short one's instructions.
+// All of a packet, and its tag; `is_short`: with the last block of its AAD it is a chunk at most.
+// Apart, as what long packets keep in registers and on the stack is a tenth of a short one's
+// instructions.
 template <std::size_t Rounds, bool sealing, bool is_short>
-[[MDD_VAES, gnu::noinline]] void crypt_packet(const gcm_key_data* expanded, gcm_context_data*,
-                                              std::uint8_t* out, const std::uint8_t* in,
-                                              std::uint64_t bytes, const std::uint8_t* nonce,
-                                              const std::uint8_t* aad, std::uint64_t aad_bytes,
-                                              std::uint8_t* tag, std::uint64_t) {
+[[MDD_VAES, gnu::noinline]] __m128i crypt_packet(const std::uint8_t* key, std::uint8_t* out,
+                                                 const std::uint8_t* in, std::uint64_t bytes,
+                                                 const std::uint8_t* aad, std::uint64_t aad_bytes,
+                                                 __m128i nonce) {
     constexpr std::int64_t kBits = 8;
     Pass<Rounds> pass;
-    pass.key = reinterpret_cast<const std::uint8_t*>(expanded);
+    pass.key = key;
 #pragma GCC unroll 16
     for (std::size_t round = 0; round <= Rounds; ++round)
         pass.round_keys[round] = in_every_lane(_mm_loadu_si128(
             reinterpret_cast<const __m128i*>(pass.key + kVaesRoundKeysAt + round * kBlock)));
-    const auto whole_nonce = reversed(_mm_loadu_si128(reinterpret_cast<const __m128i*>(nonce)));
-    pass.counters =
-        _mm512_add_epi32(in_every_lane(_mm_and_si128(whole_nonce, _mm_set_epi32(-1, -1, -1, 0))),
-                         _mm512_set_epi32(0, 0, 0, 4, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1));
+    pass.counters = _mm512_add_epi32(
+        in_every_lane(_mm_and_si128(reversed(nonce), _mm_set_epi32(-1, -1, -1, 0))),
+        _mm512_set_epi32(0, 0, 0, 4, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1));
     pass.hash = first_block(pass.key, aad, aad_bytes);
     pass.in = reinterpret_cast<Address>(in) - kBlock;
     pass.out = reinterpret_cast<Address>(out) - kBlock;
@@ -309,27 +300,39 @@ template <std::size_t Rounds, bool sealing, bool is_short>
         crypt_rest<sealing, false>(pass, left, lengths);
     }
     static_assert(kTagBytes == kBlock);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(tag),
-                     _mm_xor_si128(reversed(pass.hash), pass.mask));
+    return _mm_xor_si128(reversed(pass.hash), pass.mask);
 }
 
-// CodePath::Crypt. Nothing but a jump: both take what this takes.
-template <std::size_t Rounds, bool sealing>
-[[MDD_VAES]] void crypt(const gcm_key_data* expanded, gcm_context_data* scratch, std::uint8_t* out,
+// CodePath::Crypt of the same.
+template <bool sealing, unsigned key_bits>
+void crypt_like_library(const gcm_key_data* key, gcm_context_data*, std::uint8_t* out,
                         const std::uint8_t* in, std::uint64_t bytes, const std::uint8_t* nonce,
                         const std::uint8_t* aad, std::uint64_t aad_bytes, std::uint8_t* tag,
-                        std::uint64_t tag_bytes) {
-    if (bytes <= kChunk - kBlock)
-        crypt_packet<Rounds, sealing, true>(expanded, scratch, out, in, bytes, nonce, aad,
-                                            aad_bytes, tag, tag_bytes);
-    else
-        crypt_packet<Rounds, sealing, false>(expanded, scratch, out, in, bytes, nonce, aad,
-                                             aad_bytes, tag, tag_bytes);
+                        std::uint64_t) {
+    const auto made = vaes_crypt<sealing, key_bits>(
+        reinterpret_cast<const std::uint8_t*>(key), out, in, bytes, aad, aad_bytes,
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(nonce)));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(tag), made);
 }
 
-constexpr std::size_t kRounds128 = 10, kRounds256 = 14;
-
 }  // namespace
+
+// Nothing but a jump: both take what this takes.
+template <bool sealing, unsigned key_bits>
+__m128i vaes_crypt(const std::uint8_t* key, std::uint8_t* out, const std::uint8_t* in,
+                   std::uint64_t bytes, const std::uint8_t* aad, std::uint64_t aad_bytes,
+                   __m128i nonce) {
+    constexpr std::size_t kRounds = key_bits == 128 ? 10 : 14;
+    return bytes <= kChunk - kBlock
+               ? crypt_packet<kRounds, sealing, true>(key, out, in, bytes, aad, aad_bytes, nonce)
+               : crypt_packet<kRounds, sealing, false>(key, out, in, bytes, aad, aad_bytes, nonce);
+}
+
+using VaesCrypt = decltype(vaes_crypt<true, 128>);
+template VaesCrypt vaes_crypt<true, 128>;
+template VaesCrypt vaes_crypt<true, 256>;
+template VaesCrypt vaes_crypt<false, 128>;
+template VaesCrypt vaes_crypt<false, 256>;
 
 void make_vaes_key(const std::uint8_t* expanded, std::uint8_t* key) {
     constexpr std::size_t kPowerBytes = kVaesPowers * kVaesPowerBytes;
@@ -339,10 +342,10 @@ void make_vaes_key(const std::uint8_t* expanded, std::uint8_t* key) {
 
 CodePath vaes_code_path(const CodePath& library) {
     auto path = library;
-    path.seal_128 = crypt<kRounds128, true>;
-    path.seal_256 = crypt<kRounds256, true>;
-    path.open_128 = crypt<kRounds128, false>;
-    path.open_256 = crypt<kRounds256, false>;
+    path.seal_128 = crypt_like_library<true, 128>;
+    path.seal_256 = crypt_like_library<true, 256>;
+    path.open_128 = crypt_like_library<false, 128>;
+    path.open_256 = crypt_like_library<false, 256>;
     path.keys_are_ours = true;
     return path;
 }

@@ -4,6 +4,8 @@
 // nothing of RTP; whether it may be used, aead_start() decides.
 #pragma once
 
+#include <emmintrin.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -26,10 +28,18 @@ inline constexpr std::size_t kLibraryKeyBytes = 1008;
 // thread.
 void make_vaes_key(const std::uint8_t* expanded, std::uint8_t* key);
 
-// The code path that opens and seals here and expands keys by `library`. Precondition for calling
-// what it holds: IPsec-MB has found AVX-512, VAES, VPCLMULQDQ and all else that its own VAES code
-// asks for (IMB_CPUFLAGS_AVX512_T2), and `library` is the path of it for such a CPU. Stateless; any
-// thread.
+// Seals or opens with such a key: `bytes` of text from `in` to `out`, which is `in` itself or apart
+// from it, and nothing behind them. `aad`: any number of bytes. `nonce`: 12 bytes, and 4 of no
+// meaning. What it returns is the tag, in either direction; whoever opens compares. Precondition:
+// IPsec-MB has found AVX-512, VAES, VPCLMULQDQ and all else that its own VAES code asks for
+// (IMB_CPUFLAGS_AVX512_T2). Stateless; any thread.
+template <bool sealing, unsigned key_bits>
+__m128i vaes_crypt(const std::uint8_t* key, std::uint8_t* out, const std::uint8_t* in,
+                   std::uint64_t bytes, const std::uint8_t* aad, std::uint64_t aad_bytes,
+                   __m128i nonce);
+
+// The code path that opens and seals with this and expands keys by `library`, the library's path
+// for such a CPU.
 CodePath vaes_code_path(const CodePath& library);
 
 }  // namespace mdd::srtp
