@@ -16,7 +16,6 @@ namespace mdd {
 using srtp::Bytes;
 using srtp::DatagramKind;
 using srtp::prefetch;
-using srtp::prefetch_lines;
 using srtp::Verdict;
 
 namespace {
@@ -29,11 +28,20 @@ bool has_checked_ip(const rte_mbuf* packet) {
     return (packet->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 }
 
+// Where the frame begins unless the driver has moved it, without a look at the buffer. What a
+// stranger costs is in the first line: addresses, and the first bytes of the payload.
+const char* frame_of(const rte_mbuf* packet) {
+    return reinterpret_cast<const char*>(packet + 1) + RTE_PKTMBUF_HEADROOM;
+}
+
 void prefetch_frame(const rte_mbuf* packet) {
     prefetch(packet);
-    // Where the frame begins unless the driver has moved it, without a look at the buffer.
-    const auto* room = reinterpret_cast<const char*>(packet + 1) + RTE_PKTMBUF_HEADROOM;
-    prefetch_lines(room, 2);
+    prefetch(frame_of(packet));
+}
+
+// Of a packet whose sender is known.
+void prefetch_second_line(const rte_mbuf* packet) {
+    prefetch(frame_of(packet) + srtp::kCacheLineBytes);
 }
 
 }  // namespace
@@ -52,22 +60,21 @@ void Ingress::drop(rte_mbuf* packet, Verdict verdict) {
     free_packet(packet);
 }
 
-bool Ingress::is_media_port(net::Be16 port) const {
+[[gnu::always_inline]] inline bool Ingress::is_media_port(net::Be16 port) const {
     // Few, and mostly the first one. Not std::find(), which compares four at a time.
     return std::ranges::find(config_.udp_ports, net::from_be(port)) != config_.udp_ports.end();
 }
 
-[[gnu::always_inline]] inline void Ingress::udp(PortIndex port, Arrival& arrival) {
+[[gnu::always_inline]] inline void Ingress::udp(const Entrance& entrance, Arrival& arrival) {
     auto* packet = arrival.packet;
     const auto& parsed = arrival.frame;
-    if (parsed.destination.ip != config_.ports[port].address ||
-        !is_media_port(parsed.destination.port))
+    if (parsed.destination.ip != entrance.address || !is_media_port(parsed.destination.port))
         return drop(packet, Verdict::not_for_us);
     if (parsed.payload_bytes > kMaxDatagramBytes) return drop(packet, Verdict::bad_udp);
     const auto kind = srtp::classify_datagram(net::payload_of(frame_bytes(packet), parsed));
     switch (kind) {
         case DatagramKind::dtls:
-            return dtls(port, packet, parsed);
+            return dtls(entrance.port, packet, parsed);
         case DatagramKind::stun:
             return drop(packet, Verdict::stun_unknown_ufrag);
         case DatagramKind::unknown:
@@ -81,12 +88,11 @@ bool Ingress::is_media_port(net::Be16 port) const {
     ++arrived_;
 }
 
-[[gnu::always_inline]] inline void Ingress::frame(PortIndex port, rte_mbuf* packet,
-                                                  bool device_checks) {
+[[gnu::always_inline]] inline void Ingress::frame(const Entrance& entrance, rte_mbuf* packet) {
     // A frame in several segments is longer than any datagram we take.
     if (packet->nb_segs != 1) return drop(packet, Verdict::bad_l2);
     poison_tailroom(packet);
-    const bool checked = device_checks && has_checked_ip(packet);
+    const bool checked = entrance.device_checks && has_checked_ip(packet);
     auto& arrival = arrivals_[arrived_];
     auto& parsed = arrival.frame;
     const auto verdict =
@@ -95,12 +101,12 @@ bool Ingress::is_media_port(net::Be16 port) const {
     if (verdict != Verdict::accepted) return drop(packet, verdict);
     switch (parsed.kind) {
         case net::FrameKind::arp:
-            return arp(port, packet, net::payload_of(frame_bytes(packet), parsed));
+            return arp(entrance.port, packet, net::payload_of(frame_bytes(packet), parsed));
         case net::FrameKind::icmp:
-            return icmp(port, packet, parsed);
+            return icmp(entrance.port, packet, parsed);
         case net::FrameKind::udp:
             arrival.packet = packet;
-            return udp(port, arrival);
+            return udp(entrance, arrival);
     }
 }
 
@@ -110,8 +116,9 @@ void Ingress::sort(PortIndex port, rte_mbuf** packets, unsigned count, MediaLane
     counters_.received.add(count);
     for (unsigned i = 0; i < count; ++i) prefetch_frame(packets[i]);
     arrived_ = 0;
-    const bool device_checks = config_.ports[port].port->features().rx_ipv4_checksum;
-    for (unsigned i = 0; i < count; ++i) frame(port, packets[i], device_checks);
+    const auto& binding = config_.ports[port];
+    const Entrance entrance{port, binding.address, binding.port->features().rx_ipv4_checksum};
+    for (unsigned i = 0; i < count; ++i) frame(entrance, packets[i]);
     look_up();
     place(lanes);
 }
@@ -124,7 +131,10 @@ void Ingress::look_up() {
         prefetch(arrival.sender);
     }
     for (unsigned i = 0; i < arrived_; ++i)
-        if (const auto* sender = arrivals_[i].sender) prefetch(sender->endpoint.get());
+        if (const auto* sender = arrivals_[i].sender) {
+            prefetch(sender->endpoint.get());
+            prefetch_second_line(arrivals_[i].packet);
+        }
 }
 
 void Ingress::place(MediaLanes& lanes) {
@@ -196,7 +206,7 @@ void Ingress::dtls(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
                         .worker = config_.index,
                         .port = port,
                         .flow = {parsed.source, parsed.destination},
-                        .mac = parsed.source_mac,
+                        .mac = net::source_mac_of(frame_bytes(packet)),
                         .packet = packet,
                         .payload_offset = parsed.payload_offset,
                         .payload_bytes = parsed.payload_bytes};
@@ -222,7 +232,10 @@ void Ingress::sort_handed(const HandedPacket* packets, unsigned count, MediaLane
         prefetch(senders[i]);
     }
     for (unsigned i = 0; i < count; ++i)
-        if (senders[i] != nullptr) prefetch(senders[i]->endpoint.get());
+        if (senders[i] != nullptr) {
+            prefetch(senders[i]->endpoint.get());
+            prefetch_second_line(packets[i].packet);
+        }
     for (unsigned i = 0; i < count; ++i) {
         const auto& handed = packets[i];
         // The giver may know of a member a moment before us, never of another owner: owners do not

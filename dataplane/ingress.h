@@ -23,22 +23,29 @@ class Ingress {
     void sort_handed(const HandedPacket* packets, unsigned count, MediaLanes& lanes);
 
   private:
-    // A media datagram whose sender is being looked up.
-    struct Arrival {
+    // Where a burst has come in. `device_checks`: the device says of a packet whether its IPv4
+    // checksum is good.
+    struct Entrance {
+        PortIndex port;
+        net::Be32 address;  // ours
+        bool device_checks;
+    };
+    // A media datagram whose sender is being looked up. On a line of its own, so that its place is
+    // quickly found.
+    struct alignas(64) Arrival {
         rte_mbuf* packet;
         net::Frame frame;
         bool is_rtcp;
         std::size_t place;  // in the flow table
         Member* sender;
     };
-    // `device_checks`: the port's device says of a packet whether its IPv4 checksum is good.
-    void frame(PortIndex port, rte_mbuf* packet, bool device_checks);
+    void frame(const Entrance& entrance, rte_mbuf* packet);
     void look_up();
     void place(MediaLanes& lanes);
     void arp(PortIndex port, rte_mbuf* packet, srtp::Bytes payload);
     void icmp(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
     // Keeps a media datagram in its place among the arrivals.
-    void udp(PortIndex port, Arrival& arrival);
+    void udp(const Entrance& entrance, Arrival& arrival);
     void dtls(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
     void hand_off(const Arrival& arrival);
     void drop(rte_mbuf* packet, srtp::Verdict verdict);

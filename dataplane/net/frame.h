@@ -18,8 +18,6 @@ enum class FrameKind : std::uint8_t { arp, icmp, udp };
 
 struct Frame {
     FrameKind kind{};
-    MacAddress source_mac;
-    MacAddress destination_mac;
     SocketAddress source;       // arp: all zero; icmp: port zero
     SocketAddress destination;  // arp: all zero; icmp: port zero
     std::uint16_t l3_offset =
@@ -51,6 +49,18 @@ inline srtp::Bytes payload_of(srtp::Bytes frame, const Frame& parsed) {
     return frame.subspan(parsed.payload_offset, parsed.payload_bytes);
 }
 
+// Precondition for both: a frame that was accepted.
+inline MacAddress destination_mac_of(srtp::Bytes frame) {
+    MacAddress mac;
+    load_mac(frame.data(), mac);
+    return mac;
+}
+inline MacAddress source_mac_of(srtp::Bytes frame) {
+    MacAddress mac;
+    load_mac(frame.data() + kMacBytes, mac);
+    return mac;
+}
+
 namespace frame_layers {
 
 inline constexpr std::size_t kVlanTagBytes = 4;
@@ -79,7 +89,8 @@ inline srtp::Verdict parse_udp(srtp::Bytes segment, Frame& out) {
     return srtp::Verdict::accepted;
 }
 
-inline srtp::Verdict parse_ipv4(srtp::Bytes packet, Frame& out, IpChecksum ip_checksum) {
+[[gnu::always_inline]] inline srtp::Verdict parse_ipv4(srtp::Bytes packet, Frame& out,
+                                                       IpChecksum ip_checksum) {
     if (packet.size() < kIpv4Bytes || packet[0] != 0x45) return srtp::Verdict::bad_ip;
     const std::size_t total_bytes = srtp::load_be16(&packet[2]);
     if (total_bytes < kIpv4Bytes || total_bytes > packet.size()) return srtp::Verdict::bad_ip;
@@ -114,11 +125,10 @@ inline srtp::Verdict parse_arp_frame(srtp::Bytes packet, Frame& out) {
 
 }  // namespace frame_layers
 
-inline srtp::Verdict parse_frame(srtp::Bytes frame, Frame& out, IpChecksum ip_checksum) {
+[[gnu::always_inline]] inline srtp::Verdict parse_frame(srtp::Bytes frame, Frame& out,
+                                                        IpChecksum ip_checksum) {
     if (frame.size() < kEthernetBytes) return srtp::Verdict::bad_l2;
-    load_mac(&frame[0], out.destination_mac);
-    load_mac(&frame[kMacBytes], out.source_mac);
-    if (out.source_mac.is_group()) return srtp::Verdict::bad_l2;
+    if (source_mac_of(frame).is_group()) return srtp::Verdict::bad_l2;
 
     std::size_t l3_offset = kEthernetBytes;
     std::uint16_t type = srtp::load_be16(&frame[12]);

@@ -42,12 +42,12 @@ void turn_type(std::uint8_t* icmp) {
 bool make_echo_reply(srtp::MutableBytes frame, const Frame& parsed, const MacAddress& local_mac,
                      Be32 local_ip) {
     std::uint8_t* icmp = frame.data() + parsed.payload_offset;
-    if (parsed.destination_mac != local_mac || parsed.destination.ip != local_ip) return false;
+    if (destination_mac_of(frame) != local_mac || parsed.destination.ip != local_ip) return false;
     if (icmp[0] != kEchoRequest || icmp[1] != 0) return false;
 
     std::uint8_t* ip = frame.data() + parsed.l3_offset;
-    std::copy_n(parsed.source_mac.bytes.begin(), 6, frame.data());
-    std::copy_n(local_mac.bytes.begin(), 6, frame.data() + 6);
+    store_mac(frame.data(), source_mac_of(frame));
+    store_mac(frame.data() + kMacBytes, local_mac);
     srtp::store_be32(ip + 12, from_be(local_ip));
     srtp::store_be32(ip + 16, from_be(parsed.source.ip));
     refresh_ip_header(ip);

@@ -85,7 +85,7 @@ TEST(HeaderTemplate, carries_dscp_without_ecn_and_parses_back) {
     ASSERT_EQ(parse_frame(frame, parsed), srtp::Verdict::accepted);
     EXPECT_EQ(parsed.source, kSource);
     EXPECT_EQ(parsed.destination, kDestination);
-    EXPECT_EQ(parsed.source_mac, kSourceMac);
+    EXPECT_EQ(source_mac_of(frame), kSourceMac);
     EXPECT_EQ(parsed.payload_bytes, 100);
 }
 
