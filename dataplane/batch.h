@@ -17,7 +17,7 @@ namespace mdd {
 inline constexpr std::size_t kMaxDatagramBytes = 2048;
 
 // A media datagram whose sender this worker owns.
-struct MediaPacket {
+struct alignas(32) MediaPacket {
     rte_mbuf* packet = nullptr;
     std::uint8_t* data = nullptr;  // first byte of the UDP payload
     std::uint16_t bytes = 0;
@@ -43,9 +43,13 @@ struct MediaLanes {
     void clear() { rtp.count = rtcp.count = 0; }
 };
 
-// Packets of one conference that are opened, and then sealed, together: few enough for their
-// plaintext to stay in the nearest cache.
+// Packets that are opened, and then sealed, together: few enough for their plaintext to stay in the
+// nearest cache.
 inline constexpr unsigned kMaxGroup = 8;
+// Conferences whose packets are opened before the first of them is sealed: plaintext that has just
+// been written is slow to be read again. More of them have more to wait for than memory gives at
+// once.
+inline constexpr unsigned kGroupsTogether = 2;
 
 // The packets of a lane that go together: of one conference, in the order of their arrival.
 struct LaneGroup {
@@ -62,20 +66,37 @@ class LaneGroups {
             add(lane.packets[place].sender->conference, place);
     }
     std::span<const LaneGroup> all() const { return {groups_.data(), count_}; }
+    // Those that are opened together, from group number `first` on, of at most kMaxGroup packets in
+    // all; none behind the last group.
+    std::span<const LaneGroup> batch_from(std::size_t first) const {
+        const auto groups = all().subspan(first);
+        std::size_t number = 0;
+        for (unsigned packets = 0; number < groups.size() && number < kGroupsTogether; ++number) {
+            packets += groups[number].count;
+            if (packets > kMaxGroup) break;
+        }
+        return groups.first(number);
+    }
 
   private:
     void add(ConferenceSlot conference, unsigned place) {
         // Only the last group of a conference may be open: packets keep their order. What stands
         // here may be of another conference, or of a lane before.
         auto& last = last_[conference % last_.size()];
-        if (last >= count_ || groups_[last].conference != conference ||
-            groups_[last].count == kMaxGroup) {
-            last = static_cast<std::uint8_t>(count_++);
-            groups_[last].conference = conference;
-            groups_[last].count = 0;
+        unsigned number = last;
+        // All asked at once: which of them is true changes from packet to packet, so that the
+        // processor guesses wrong where it must guess one by one.
+        if ((number >= count_) | (groups_[number].conference != conference) |
+            (groups_[number].count == kMaxGroup)) {
+            number = count_++;
+            last = static_cast<std::uint8_t>(number);
+            groups_[number].conference = conference;
+            groups_[number].count = 0;
         }
-        auto& group = groups_[last];
-        group.places[group.count++] = static_cast<std::uint8_t>(place);
+        auto& group = groups_[number];
+        const unsigned at = group.count;
+        group.places[at] = static_cast<std::uint8_t>(place);
+        group.count = static_cast<std::uint8_t>(at + 1);
     }
 
     unsigned count_ = 0;

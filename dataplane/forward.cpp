@@ -69,9 +69,6 @@ void write_header(Bytes received, std::uint16_t sequence, std::uint8_t* to) {
         std::memcpy(to + kWide, received.data() + kWide, received.size() - kWide);
 }
 
-// How many recipients are asked for before the first copy: they lie side by side, and the processor
-// sees the rest coming.
-constexpr std::size_t kFirstRecipients = 4;
 // Of how many keys the addresses are translated together.
 constexpr std::size_t kAddressesTogether = 8;
 
@@ -85,26 +82,6 @@ void prefetch_addresses(std::span<const Recipient> recipients, std::size_t from,
 }
 
 }  // namespace
-
-void Forwarder::prefetch_recipients(const Member& sender) {
-    const auto recipients = sender.recipients;
-    for (std::size_t i = 0; i < kFirstRecipients && i < recipients.size(); ++i)
-        if (i != sender.slot) srtp::prefetch(&recipients[i]);
-}
-
-Forwarder::FirstKeys Forwarder::prefetch_first_addresses(const Member& sender,
-                                                         const Stream& stream) {
-    const auto recipients = sender.recipients;
-    FirstKeys first;
-    for (std::size_t slot = 0; slot < recipients.size() && first.count < kKeysAhead; ++slot) {
-        const auto* keys = recipients[slot].tx;
-        if (slot == sender.slot || keys == nullptr) continue;
-        srtp::prefetch(&stream.legs[slot]);
-        keys->rtp.prefetch_address();
-        first.keys[first.count++] = &keys->rtp;
-    }
-    return first;
-}
 
 [[gnu::always_inline]] inline Verdict Forwarder::rtp_leg(OpenedRtp& opened, Leg& leg,
                                                          const Recipient& to, Egress::Way& way) {

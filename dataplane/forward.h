@@ -2,6 +2,7 @@
 // in the data plane.
 #pragma once
 
+#include <algorithm>
 #include <span>
 
 #include "dataplane/batch.h"
@@ -31,6 +32,9 @@ struct OpenedRtp {
 class Forwarder {
     // How far ahead of the copy that is being made keys are asked for, which come line by line.
     static constexpr std::size_t kKeysAhead = 3;
+    // How many recipients are asked for before the first copy: they lie side by side, and the
+    // processor sees the rest coming.
+    static constexpr std::size_t kFirstRecipients = 4;
 
   public:
     Forwarder(Table& table, Egress& egress, Counters& counters)
@@ -56,7 +60,8 @@ class Forwarder {
     // for it: who receives; when that is there, the first receivers' legs and the addresses of
     // their keys; then these keys.
     static void prefetch_recipients(const Member& sender);
-    static FirstKeys prefetch_first_addresses(const Member& sender, const Stream& stream);
+    static void prefetch_first_addresses(const Member& sender, const Stream& stream,
+                                         FirstKeys& first);
     static void prefetch_first_keys(const FirstKeys& first, std::size_t packet_bytes) {
         for (unsigned i = 0; i < first.count; ++i) first.keys[i]->prefetch(packet_bytes);
     }
@@ -76,5 +81,28 @@ class Forwarder {
     Egress& egress_;
     Counters& counters_;
 };
+
+inline void Forwarder::prefetch_recipients(const Member& sender) {
+    const auto recipients = sender.recipients;
+    // The sender's own is not looked at.
+    const std::size_t first = sender.slot == 0 ? 1 : 0;
+    if (recipients.size() > first)
+        srtp::prefetch_lines(&recipients[first],
+                             std::min(recipients.size() - first, kFirstRecipients));
+}
+
+inline void Forwarder::prefetch_first_addresses(const Member& sender, const Stream& stream,
+                                                FirstKeys& first) {
+    const auto recipients = sender.recipients;
+    unsigned count = 0;
+    for (std::size_t slot = 0; slot < recipients.size() && count < kKeysAhead; ++slot) {
+        const auto* keys = recipients[slot].tx;
+        if (slot == sender.slot || keys == nullptr) continue;
+        srtp::prefetch(&stream.legs[slot]);
+        keys->rtp.prefetch_address();
+        first.keys[count++] = &keys->rtp;
+    }
+    first.count = count;
+}
 
 }  // namespace mdd

@@ -1,11 +1,13 @@
-// The receiving side: RTP by groups of one conference, RTCP one by one. The order of the checks is
-// the point: nothing in a packet is believed, and no state changes, before its tag has verified.
+// The receiving side: RTP by groups of one conference (RTCP: receive_rtcp.cpp). The order of the
+// checks is the point: nothing in a packet is believed, and no state changes, before its tag has
+// verified.
 #include "dataplane/receive.h"
 
 #include <rte_cycles.h>
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "dataplane/packet_pool.h"
 #include "dataplane/srtp/prefetch.h"
@@ -16,7 +18,6 @@ using srtp::Attempt;
 using srtp::Attempts;
 using srtp::Bytes;
 using srtp::prefetch;
-using srtp::prefetch_lines;
 using srtp::Verdict;
 
 namespace {
@@ -26,21 +27,11 @@ constexpr std::size_t kMinDoublePlainBytes = srtp::kTagBytes + 1;
 
 constexpr std::size_t kSequenceAt = 2, kSsrcAt = 8;
 
-// How much of a packet is asked for at once: all of a short one; the rest of a long one little by
+// What is asked for of a packet, as far as it reaches: when it arrives, the first two cache lines
+// of its frame, which is so much of it; then the third line; the rest of a long one little by
 // little.
-constexpr std::size_t kLinesAtOnce = 3;
-
-Verdict to_verdict(srtp::Replay replay) {
-    switch (replay) {
-        case srtp::Replay::fresh:
-            return Verdict::accepted;
-        case srtp::Replay::duplicate:
-            return Verdict::replay_dup;
-        case srtp::Replay::too_old:
-            return Verdict::replay_old;
-    }
-    return Verdict::replay_old;
-}
+constexpr std::size_t kAskedForBytes = 2 * srtp::kCacheLineBytes - net::kHeaderBytes;
+constexpr std::size_t kAtOnceBytes = kAskedForBytes + srtp::kCacheLineBytes;
 
 }  // namespace
 
@@ -65,87 +56,70 @@ void Receiver::consume(rte_mbuf* packet) {
     free_packet(packet);
 }
 
-// --- RTP
-
-void Receiver::rtp(const Lane& lane) {
-    if (lane.count == 0) return;
-    find_streams(lane);
-    groups_.form(lane);
-    forwarder_.expect(copies_of(lane));
-    const auto groups = groups_.all();
-    prefetch_addresses(lane);
-    const auto prefetch_keys = [&](std::size_t group) {
-        Forwarder::prefetch_first_keys(first_keys_[group],
-                                       lane.packets[groups[group].places[0]].bytes);
-    };
-    prefetch_packets(lane, groups.front());
-    read_ahead_.finish();
-    prefetch_keys(0);
-    for (std::size_t i = 0; i < groups.size(); ++i) {
-        const bool last = i + 1 == groups.size();
-        if (!last) prefetch_packets(lane, groups[i + 1]);
-        clock_.mark(Stage::gather);
-        for (unsigned k = 0; k < groups[i].count; ++k) {
-            const auto place = groups[i].places[k];
-            rtp_packet(lane.packets[place], streams_[place]);
-        }
-        clock_.mark(Stage::open);
-        if (!last) prefetch_keys(i + 1);
-        clock_.mark(Stage::gather);
-        forward_opened(*lane.packets[groups[i].places[0]].sender);
-        read_ahead_.finish();
-        clock_.mark(Stage::copy);
-    }
-    forwarder_.expect(0);
-}
-
-unsigned Receiver::copies_of(const Lane& lane) {
+// A burst waits for memory together: first the streams and recipients of all packets are asked for,
+// then the first legs and one line of each key that comes first, since nothing takes longer than
+// the translation of an address that was not used lately; then, one batch of groups ahead of its
+// turn, the rest: in two parts, what opening reads and what the first copies do, so that neither
+// has more to wait for than memory gives at once.
+[[gnu::always_inline]] inline unsigned Receiver::find_streams(const Lane& lane) {
     std::size_t copies = 0;
-    for (unsigned i = 0; i < lane.count; ++i)
-        copies += lane.packets[i].sender->recipients.size() - 1;
+    for (unsigned i = 0, count = lane.count; i < count; ++i) {
+        const auto& packet = lane.packets[i];
+        const auto& sender = *packet.sender;
+        copies += sender.recipients.size() - 1;
+        Stream* stream = nullptr;
+        if (packet.bytes >= srtp::kRtpFixedHeaderBytes) {
+            Forwarder::prefetch_recipients(sender);
+            const auto& endpoint = *sender.endpoint;
+            stream = endpoint.streams.find(srtp::load_be32(packet.data + kSsrcAt));
+            if (stream != nullptr) prefetch(stream);
+            if (endpoint.hop.keyed()) endpoint.hop.newest()->rtp.prefetch_address();
+        }
+        streams_[i] = stream;
+    }
     return static_cast<unsigned>(copies);
 }
 
-// A burst waits for memory together: first the streams and recipients of all packets are asked for,
-// then the first legs and one line of each key that comes first, since nothing takes longer than
-// the translation of an address that was not used lately; then, one group ahead of its turn, the
-// rest: in two parts, what opening reads and what the first copies do, so that neither has more to
-// wait for than memory gives at once.
-void Receiver::find_streams(const Lane& lane) {
-    for (unsigned i = 0; i < lane.count; ++i) {
-        const auto& packet = lane.packets[i];
-        streams_[i] = nullptr;
-        if (packet.bytes < srtp::kRtpFixedHeaderBytes) continue;
-        Forwarder::prefetch_recipients(*packet.sender);
-        const auto& endpoint = *packet.sender->endpoint;
-        streams_[i] = endpoint.streams.find(srtp::load_be32(packet.data + kSsrcAt));
-        if (streams_[i] != nullptr)
-            streams_[i]->prefetch(srtp::load_be16(packet.data + kSequenceAt));
-        if (endpoint.hop.keyed()) endpoint.hop.newest()->rtp.prefetch_address();
-    }
-}
-
-void Receiver::prefetch_addresses(const Lane& lane) {
+[[gnu::always_inline]] inline void Receiver::prefetch_addresses(const Lane& lane) {
     auto* keys = first_keys_.data();
     for (const auto& group : groups_.all()) {
         const auto first = group.places[0];
         keys->count = 0;
         if (streams_[first] != nullptr)
-            *keys =
-                Forwarder::prefetch_first_addresses(*lane.packets[first].sender, *streams_[first]);
+            Forwarder::prefetch_first_addresses(*lane.packets[first].sender, *streams_[first],
+                                                *keys);
         ++keys;
     }
 }
 
-void Receiver::prefetch_packets(const Lane& lane, const LaneGroup& group) {
-    constexpr std::size_t kAtOnce = kLinesAtOnce * srtp::kCacheLineBytes;
+[[gnu::always_inline]] inline void Receiver::prefetch_packets(const Lane& lane,
+                                                              const LaneGroup& group) {
     for (unsigned i = 0; i < group.count; ++i) {
         const auto& packet = lane.packets[group.places[i]];
-        const auto& endpoint = *packet.sender->endpoint;
-        prefetch_lines(packet.data,
-                       std::min(packet.bytes / srtp::kCacheLineBytes + 1, kLinesAtOnce));
-        if (packet.bytes > kAtOnce) read_ahead_.add(packet.data + kAtOnce, packet.bytes - kAtOnce);
-        if (i == 0 && endpoint.hop.keyed()) endpoint.hop.newest()->rtp.prefetch(packet.bytes);
+        if (packet.bytes > kAskedForBytes) prefetch(packet.data + kAskedForBytes);
+        const auto& hop = packet.sender->endpoint->hop;
+        if (i == 0 && hop.keyed()) hop.newest()->rtp.prefetch(packet.bytes);
+    }
+}
+
+[[gnu::always_inline]] inline void Receiver::read_ahead(const Lane& lane, const LaneGroup& group) {
+    for (unsigned i = 0; i < group.count; ++i) {
+        const auto& packet = lane.packets[group.places[i]];
+        if (packet.bytes > kAtOnceBytes)
+            read_ahead_.add(packet.data + kAtOnceBytes, packet.bytes - kAtOnceBytes);
+    }
+}
+
+[[gnu::always_inline]] inline void Receiver::prefetch_first_keys(const Lane& lane,
+                                                                 std::size_t group) {
+    const auto first = groups_.all()[group].places[0];
+    Forwarder::prefetch_first_keys(first_keys_[group], lane.packets[first].bytes);
+}
+
+[[gnu::always_inline]] inline void Receiver::open(const Lane& lane, const LaneGroup& group) {
+    for (unsigned i = 0; i < group.count; ++i) {
+        const auto place = group.places[i];
+        rtp_packet(lane.packets[place], streams_[place]);
     }
 }
 
@@ -153,28 +127,28 @@ void Receiver::prefetch_packets(const Lane& lane, const LaneGroup& group) {
 
 [[gnu::always_inline]] inline bool Receiver::gather(RtpJob& job) {
     const auto& packet = job.packet;
-    auto& endpoint = *packet.sender->endpoint;
+    const auto& hop = packet.sender->endpoint->hop;
     const auto end = [&](Verdict verdict) {
         drop(packet.packet, verdict);
         return false;
     };
-    if (!endpoint.hop.keyed()) return end(Verdict::not_keyed);
-    const bool is_double = endpoint.hop.is_double();
+    if (!hop.keyed()) return end(Verdict::not_keyed);
+    const bool is_double = hop.is_double();
     const Bytes datagram = packet.datagram();
     std::size_t tail_bytes = 0;
     if (is_double) {
-        const auto tag = srtp::ekt_tag_bytes(datagram);
-        if (!tag) return end(Verdict::ekt_invalid);
-        tail_bytes = *tag;
+        tail_bytes = srtp::ekt_tag_bytes(datagram).value_or(0);
+        if (tail_bytes == 0) return end(Verdict::ekt_invalid);
     }
     const auto view = srtp::RtpView::parse(datagram.first(datagram.size() - tail_bytes));
     const std::size_t least = srtp::kTagBytes + (is_double ? kMinDoublePlainBytes : 0);
     if (!view || view->payload().size() < least) return end(Verdict::rtp_malformed);
 
-    job.opened.header = view->header();
-    job.opened.tail = datagram.last(tail_bytes);
+    job.header = view->header();
     job.sealed = view->payload();
+    job.tail = datagram.last(tail_bytes);
     job.ssrc = view->ssrc();
+    job.sequence = view->sequence();
     return true;
 }
 
@@ -185,67 +159,80 @@ void Receiver::prefetch_packets(const Lane& lane, const LaneGroup& group) {
     const auto* pending = stream != nullptr ? nullptr : endpoint.ungranted->find_pending(job.ssrc);
     const auto* rx = stream != nullptr ? &stream->rx : pending != nullptr ? &pending->rx : nullptr;
     const bool others = !endpoint.hop.proven() && endpoint.may_continue();
-    const auto sequence = srtp::load_be16(job.opened.header.data() + kSequenceAt);
-    return endpoint.hop.rtp_attempts(rx, sequence, others, replay_window_);
+    return endpoint.hop.rtp_attempts(rx, job.sequence, others, replay_window_);
 }
 
 [[gnu::always_inline]] inline bool Receiver::open(const Attempt& attempt, const RtpJob& job) {
     const auto& key = attempt.keys->rtp;
-    return srtp::open(key, key.rtp_nonce(job.ssrc, attempt.index), job.opened.header, job.sealed,
-                      job.opened.body);
+    return srtp::open(key, key.rtp_nonce(job.ssrc, attempt.index), job.header, job.sealed,
+                      job.body);
 }
 
 [[gnu::always_inline]] inline void Receiver::add_opened(rte_mbuf* packet, const Member& sender,
-                                                        std::size_t plain_bytes) {
-    auto& opened = opened_.packets[opened_.count];
-    opened.sender = sender.slot;
-    opened.is_double = sender.endpoint->hop.is_double();
-    opened.body_bytes = plain_bytes;
-    opened.ohb_in_place = nullptr;
-    if (opened.is_double) {
-        const auto sequence = srtp::load_be16(opened.header.data() + kSequenceAt);
-        if (!opened.ohb.read(Bytes(opened.body, plain_bytes), sequence))
+                                                        const OpenedPacket& from) {
+    const auto place = opened_.count;
+    auto& opened = opened_.packets[place];
+    const bool is_double = sender.endpoint->hop.is_double();
+    std::size_t received_bytes = 0;
+    if (is_double) {
+        const auto sequence = srtp::load_be16(from.header.data() + kSequenceAt);
+        if (!opened.ohb.read(Bytes(from.plain, from.plain_bytes), sequence))
             return drop(packet, Verdict::ohb_invalid);
-        opened.body_bytes -= opened.ohb.received_bytes;
+        received_bytes = opened.ohb.received_bytes;
     }
-    opened_.buffers[opened_.count++] = packet;
+    opened.is_double = is_double;
+    opened.ohb_in_place = nullptr;
+    opened.sender = sender.slot;
+    opened.header = from.header;
+    opened.body = from.plain;
+    opened.body_bytes = from.plain_bytes - received_bytes;
+    opened.tail = from.tail;
+    opened.stream = from.stream;
+    opened.index = from.index;
+    opened_.buffers[place] = packet;
+    opened_.senders[place] = &sender;
+    opened_.count = place + 1;
 }
 
 void Receiver::release(Member& member, Stream& stream, const HeldPacket& held) {
     if (held.is_rtcp) return relay(held.packet, member, stream, Bytes(held.data, held.plain_bytes));
-    const Bytes header(held.data, held.header_bytes);
     auto* plain = held.data + held.header_bytes;
-    if (opened_.count == kMaxGroup) forward_opened(member);
-    auto& opened = opened_.packets[opened_.count];
-    opened.header = header;
-    opened.body = plain;
-    opened.tail = Bytes(plain + held.plain_bytes + srtp::kTagBytes, held.tail_bytes);
-    opened.stream = &stream;
-    opened.index = held.index;
-    add_opened(held.packet, member, held.plain_bytes);
+    if (opened_.count == kMaxGroup) forward_opened();
+    add_opened(held.packet, member,
+               {.header = Bytes(held.data, held.header_bytes),
+                .plain = plain,
+                .plain_bytes = held.plain_bytes,
+                .tail = Bytes(plain + held.plain_bytes + srtp::kTagBytes, held.tail_bytes),
+                .stream = &stream,
+                .index = held.index});
 }
 
 [[gnu::always_inline]] inline void Receiver::accept(const RtpJob& job, std::uint64_t index,
-                                                    const Place& place) {
-    place.rx().rtp.mark(index);
+                                                    Stream& stream) {
+    stream.rx.rtp.mark(index);
+    counters_.rtp_received.add();
+    add_opened(job.packet.packet, *job.packet.sender,
+               {.header = job.header,
+                .plain = job.body,
+                .plain_bytes = job.sealed.size() - srtp::kTagBytes,
+                .tail = job.tail,
+                .stream = &stream,
+                .index = index});
+}
+
+void Receiver::accept_pending(const RtpJob& job, std::uint64_t index, PendingSsrc& pending) {
+    pending.rx.rtp.mark(index);
     counters_.rtp_received.add();
     const std::size_t plain_bytes = job.sealed.size() - srtp::kTagBytes;
-    const auto& header = job.opened.header;
-    if (place.pending != nullptr) {
-        // The packet must outlive this burst: the plaintext moves from the scratch room into it.
-        auto* data = job.packet.data;
-        std::memcpy(data + header.size(), job.opened.body, plain_bytes);
-        return hold(*place.pending,
-                    {.packet = job.packet.packet,
-                     .data = data,
-                     .header_bytes = static_cast<std::uint16_t>(header.size()),
-                     .plain_bytes = static_cast<std::uint16_t>(plain_bytes),
-                     .tail_bytes = static_cast<std::uint16_t>(job.opened.tail.size()),
-                     .index = index});
-    }
-    job.opened.stream = place.stream;
-    job.opened.index = index;
-    add_opened(job.packet.packet, *job.packet.sender, plain_bytes);
+    // The packet must outlive this burst: the plaintext moves from the scratch room into it.
+    auto* data = job.packet.data;
+    std::memcpy(data + job.header.size(), job.body, plain_bytes);
+    hold(pending, {.packet = job.packet.packet,
+                   .data = data,
+                   .header_bytes = static_cast<std::uint16_t>(job.header.size()),
+                   .plain_bytes = static_cast<std::uint16_t>(plain_bytes),
+                   .tail_bytes = static_cast<std::uint16_t>(job.tail.size()),
+                   .index = index});
 }
 
 [[gnu::always_inline]] inline void Receiver::settle(const RtpJob& job, const Attempt& verified) {
@@ -257,13 +244,15 @@ void Receiver::release(Member& member, Stream& stream, const HeldPacket& held) {
     // Once more: what has been proved may have led to another place.
     const auto replay = to_verdict(found.rx().rtp.check(verified.index, replay_window_));
     if (replay != Verdict::accepted) return drop(job.packet.packet, replay);
-    accept(job, verified.index, found);
+    found.pending != nullptr ? accept_pending(job, verified.index, *found.pending)
+                             : accept(job, verified.index, *found.stream);
 }
 
-[[gnu::always_inline]] inline void Receiver::settled_packet(const RtpJob& job, Stream& stream) {
+void Receiver::settled_packet(const MediaPacket& packet, Stream& stream) {
+    RtpJob job{packet, scratch_.rooms[opened_.count].data()};
+    if (!gather(job)) return;
     auto& window = stream.rx.rtp;
-    const auto sequence = srtp::load_be16(job.opened.header.data() + kSequenceAt);
-    const auto index = srtp::estimate_index(window.highest(), sequence);
+    const auto index = srtp::estimate_index(window.highest(), job.sequence);
     if (!index) return drop(job.packet.packet, Verdict::replay_old);
     const auto replay = window.check(*index, replay_window_);
     if (replay != srtp::Replay::fresh) return drop(job.packet.packet, to_verdict(replay));
@@ -271,10 +260,14 @@ void Receiver::release(Member& member, Stream& stream, const HeldPacket& held) {
     if (!open({.keys = hop.newest(), .index = *index}, job))
         return drop(job.packet.packet, Verdict::auth_fail);
     hop.hear();
-    accept(job, *index, {.stream = &stream});
+    accept(job, *index, stream);
 }
 
-void Receiver::unsettled_packet(const RtpJob& job) {
+void Receiver::unsettled_packet(const MediaPacket& packet) {
+    // What such a packet proves can take streams away from this worker.
+    if (!packet.sender->endpoint->hop.proven()) forward_opened();
+    RtpJob job{packet, scratch_.rooms[opened_.count].data()};
+    if (!gather(job)) return;
     const auto attempts = attempts_of(job);
     if (attempts.count == 0) return drop(job.packet.packet, attempts.refused);
     for (unsigned i = 0; i < attempts.count; ++i) {
@@ -284,125 +277,61 @@ void Receiver::unsettled_packet(const RtpJob& job) {
     drop(job.packet.packet, Verdict::auth_fail);
 }
 
-void Receiver::rtp_packet(const MediaPacket& packet, Stream* stream) {
-    // What such a packet proves can take streams away from this worker.
-    if (!packet.sender->endpoint->hop.proven()) forward_opened(*packet.sender);
-    auto& opened = opened_.packets[opened_.count];
-    opened.body = scratch_.rooms[opened_.count].data();
-    RtpJob job{.packet = packet, .opened = opened, .sealed = {}, .ssrc = 0};
-    if (!gather(job)) return;
+[[gnu::always_inline]] inline void Receiver::rtp_packet(const MediaPacket& packet, Stream* stream) {
     if (stream != nullptr && packet.sender->endpoint->settled() && stream->rx.rtp.started())
-        settled_packet(job, *stream);
+        settled_packet(packet, *stream);
     else
-        unsettled_packet(job);
+        unsettled_packet(packet);
 }
 
-void Receiver::forward_opened(const Member& member) {
-    if (opened_.count == 0) return;
-    const std::span group(opened_.packets.data(), opened_.count);
+void Receiver::forward_group() {
+    const unsigned from = opened_.forwarded, count = opened_.count;
+    if (from == count) return;
+    const auto& member = *opened_.senders[from];
+    unsigned to = from + 1;
+    while (to < count && opened_.senders[to]->conference == member.conference) ++to;
+    const std::span group(&opened_.packets[from], to - from);
     const bool nobody = forwarder_.rtp(group, member.recipients, read_ahead_) == 0;
-    for (unsigned i = 0; i < opened_.count; ++i)
-        nobody ? drop(opened_.buffers[i], Verdict::no_subscriber) : consume(opened_.buffers[i]);
-    opened_.count = 0;
+    nobody ? counters_.drop(Verdict::no_subscriber, to - from) : counters_.consumed.add(to - from);
+    for (unsigned i = from; i < to; ++i) free_packet(opened_.buffers[i]);
+    opened_.forwarded = to;
+    if (to == count) opened_.forwarded = opened_.count = 0;
 }
 
-// --- RTCP
-
-void Receiver::rtcp(const Lane& lane) {
-    for (unsigned i = 0; i < lane.count; ++i) rtcp_packet(lane.packets[i]);
+void Receiver::forward_opened() {
+    while (opened_.count != 0) forward_group();
 }
 
-void Receiver::rtcp_packet(const MediaPacket& packet) {
-    auto& endpoint = *packet.sender->endpoint;
-    if (!endpoint.hop.keyed()) return drop(packet.packet, Verdict::not_keyed);
-    const auto view = srtp::SrtcpView::parse(packet.datagram());
-    if (!view) return drop(packet.packet, Verdict::rtp_malformed);
-    const auto ssrc = view->sender_ssrc();
-    const auto* stream = endpoint.streams.find(ssrc);
-    const auto* pending = stream != nullptr ? nullptr : endpoint.ungranted->find_pending(ssrc);
-    const auto* rx = stream != nullptr ? &stream->rx : pending != nullptr ? &pending->rx : nullptr;
-    const bool others = !endpoint.hop.proven() && endpoint.may_continue();
-    const auto attempts = endpoint.hop.rtcp_attempts(rx, view->index(), others, replay_window_);
-    if (attempts.count == 0) return drop(packet.packet, attempts.refused);
-
-    // RFC 7714 §9: the AAD is what stands in the clear, and the ESRTCP word. Without encryption (E
-    // = 0) that is all of it.
-    const Bytes sealed = view->encrypted() ? view->sealed() : view->sealed().last(srtp::kTagBytes);
-    const Bytes clear =
-        packet.datagram().first(packet.bytes - srtp::kSrtcpIndexBytes - sealed.size());
-    auto* aad = scratch_.rooms[1].data();
-    std::memcpy(aad, clear.data(), clear.size());
-    std::memcpy(aad + clear.size(), view->esrtcp_word().data(), srtp::kSrtcpIndexBytes);
-    auto* compound = scratch_.rooms[0].data();
-    std::memcpy(compound, clear.data(), clear.size());
-    for (unsigned i = 0; i < attempts.count; ++i) {
-        const auto& attempt = attempts.list[i];
-        const auto& key = attempt.keys->rtcp();
-        if (!srtp::open(key, key.rtcp_nonce(ssrc, view->index()),
-                        Bytes(aad, clear.size() + srtp::kSrtcpIndexBytes), sealed,
-                        compound + clear.size()))
-            continue;
-        return settle_rtcp(packet, *view, attempt,
-                           Bytes(compound, clear.size() + sealed.size() - srtp::kTagBytes));
+// One batch of groups after the other: while it is opened and sealed, the next one is asked for.
+void Receiver::rtp(const Lane& lane) {
+    if (lane.count == 0) return;
+    forwarder_.expect(find_streams(lane));
+    groups_.form(lane);
+    prefetch_addresses(lane);
+    std::span<const LaneGroup> batch;
+    for (std::size_t next_at = 0;;) {
+        const auto next = groups_.batch_from(next_at);
+        for (std::size_t i = 0; i < std::max(batch.size(), next.size()); ++i) {
+            if (i < next.size()) prefetch_packets(lane, next[i]);
+            clock_.mark(Stage::gather);
+            if (i < batch.size()) open(lane, batch[i]);
+            clock_.mark(Stage::open);
+        }
+        for (std::size_t i = 0; i < next.size(); ++i) {
+            prefetch_first_keys(lane, next_at + i);
+            read_ahead(lane, next[i]);
+            clock_.mark(Stage::gather);
+            forward_group();
+            read_ahead_.finish();
+            clock_.mark(Stage::copy);
+        }
+        forward_opened();
+        clock_.mark(Stage::copy);
+        if (next.empty()) break;
+        batch = next;
+        next_at += next.size();
     }
-    drop(packet.packet, Verdict::auth_fail);
-}
-
-void Receiver::settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& view,
-                           const Attempt& verified, Bytes compound) {
-    auto& member = *packet.sender;
-    prove(member, verified);
-    const auto found = place(member, view.sender_ssrc(), *verified.keys);
-    if (found.verdict != Verdict::accepted) return drop(packet.packet, found.verdict);
-    const auto replay = to_verdict(found.rx().rtcp.check(verified.index, replay_window_));
-    if (replay != Verdict::accepted) return drop(packet.packet, replay);
-    found.rx().rtcp.mark(verified.index);
-    counters_.rtcp_received.add();
-    if (found.pending == nullptr) return relay(packet.packet, member, *found.stream, compound);
-    std::memcpy(packet.data, compound.data(), compound.size());
-    hold(*found.pending, {.packet = packet.packet,
-                          .data = packet.data,
-                          .plain_bytes = static_cast<std::uint16_t>(compound.size()),
-                          .is_rtcp = true,
-                          .index = verified.index});
-}
-
-void Receiver::relay(rte_mbuf* packet, const Member& sender, Stream& stream, Bytes compound) {
-    const auto relay = relay_rtcp(compound, stream.ssrc, sender.endpoint->streams.all());
-    if (relay.malformed) return drop(packet, Verdict::rtcp_malformed);
-    counters_.rtcp_parts_held.add(relay.held);
-    unsigned planned = 0;
-    if (relay.everybody_bytes != 0)
-        planned +=
-            forwarder_.rtcp(Bytes(relay.everybody).first(relay.everybody_bytes), sender, stream);
-    for (std::size_t i = 0; i < relay.feedback_count; ++i)
-        planned += pass_feedback(relay.feedback[i], sender, stream);
-    if (planned != 0) return consume(packet);
-    drop(packet, relay.held != 0 ? Verdict::rtcp_held : Verdict::no_subscriber);
-}
-
-unsigned Receiver::pass_feedback(const RtcpFeedback& feedback, const Member& sender,
-                                 Stream& stream) {
-    auto& owners = table_.conference(sender.conference)->ssrc_owners;
-    const auto found = owners.find(feedback.media_ssrc);
-    if (found == owners.end()) return 0;
-    auto& owner = found->second;
-    const auto* target = table_.find(sender.conference, owner.member);
-    if (target == nullptr || target == &sender) return 0;
-    auto& next_tsc =
-        feedback.kind == RtcpFeedback::Kind::pli ? owner.next_pli_tsc : owner.next_fir_tsc;
-    const auto now = rte_rdtsc();
-    if (now < next_tsc) {
-        counters_.planned.add();
-        counters_.drop(Verdict::feedback_rate);
-        return 1;
-    }
-    // What cannot go now must not keep the next one back.
-    if (forwarder_.may_send_rtcp(feedback.size_bytes, table_.recipient(*target)) ==
-        Verdict::accepted)
-        next_tsc = now + feedback_interval_tsc_;
-    return forwarder_.rtcp(Bytes(feedback.bytes).first(feedback.size_bytes), sender, stream,
-                           target);
+    forwarder_.expect(0);
 }
 
 }  // namespace mdd

@@ -37,18 +37,30 @@ class Receiver {
     // send, one goes on in this time; likewise of all the FIR.
     static constexpr std::uint64_t kFeedbackInterval_ms = 500;
 
-    // An RTP packet between its header check and its verdict.
+    // An RTP packet between its arrival and its verdict. From gather() on: its parts.
     struct RtpJob {
         const MediaPacket& packet;
-        OpenedRtp& opened;  // in its place of the group: header and tail are known
-        srtp::Bytes sealed;
-        std::uint32_t ssrc;
+        std::uint8_t* body;  // room for the plaintext
+        srtp::Bytes header = {}, sealed = {}, tail = {};
+        std::uint32_t ssrc = 0;
+        std::uint16_t sequence = 0;
     };
-    // What is opened and waits for the rest of its group.
-    struct OpenedGroup {
+    // What is known of a packet when it has been opened.
+    struct OpenedPacket {
+        srtp::Bytes header;
+        std::uint8_t* plain;  // with the OHB of a double packet
+        std::size_t plain_bytes;
+        srtp::Bytes tail;
+        Stream* stream;
+        std::uint64_t index;
+    };
+    // What is opened and waits to be forwarded: groups of some conferences, one behind the other.
+    struct OpenedGroups {
         std::array<OpenedRtp, kMaxGroup> packets;
         std::array<rte_mbuf*, kMaxGroup> buffers;
+        std::array<const Member*, kMaxGroup> senders;
         unsigned count = 0;
+        unsigned forwarded = 0;  // of them; none while more are opened
     };
     // Where the receive state of an SSRC is kept, once a packet of it has verified. Neither:
     // `verdict` says why.
@@ -59,28 +71,34 @@ class Receiver {
         srtp::StreamRx& rx() const { return stream != nullptr ? stream->rx : pending->rx; }
     };
 
-    // Copies that the lane asks for at most.
-    static unsigned copies_of(const Lane& lane);
-    // Looks the packets' streams up, and asks for them.
-    void find_streams(const Lane& lane);
+    // Looks the packets' streams up, and asks for them. Returns how many copies the lane asks for
+    // at most.
+    unsigned find_streams(const Lane& lane);
     void prefetch_addresses(const Lane& lane);
     void prefetch_packets(const Lane& lane, const LaneGroup& group);
+    // What prefetch_packets() leaves of them.
+    void read_ahead(const Lane& lane, const LaneGroup& group);
+    void prefetch_first_keys(const Lane& lane, std::size_t group);
+    void open(const Lane& lane, const LaneGroup& group);
     // `stream`: of its SSRC, where that is granted and the packet long enough to tell.
     void rtp_packet(const MediaPacket& packet, Stream* stream);
     // What nearly every packet takes, of an endpoint that is settled: there is one key and one
     // index to try, and it proves nothing. Precondition: RTP of `stream` has been accepted before.
-    void settled_packet(const RtpJob& job, Stream& stream);
+    void settled_packet(const MediaPacket& packet, Stream& stream);
     // Any other: each key and index it may have, and what it proves.
-    void unsettled_packet(const RtpJob& job);
+    void unsettled_packet(const MediaPacket& packet);
     // False: the packet has met its end already.
     bool gather(RtpJob& job);
     srtp::Attempts attempts_of(const RtpJob& job) const;
     static bool open(const srtp::Attempt& attempt, const RtpJob& job);
     void settle(const RtpJob& job, const srtp::Attempt& verified);
-    void accept(const RtpJob& job, std::uint64_t index, const Place& place);
-    // Forwards what is opened, of `member` or others of its conference, and counts its end. Before
-    // anything that may hand a stream back to control.
-    void forward_opened(const Member& member);
+    void accept(const RtpJob& job, std::uint64_t index, Stream& stream);
+    void accept_pending(const RtpJob& job, std::uint64_t index, PendingSsrc& pending);
+    // Forwards what is opened, and counts its end. Before anything that may hand a stream back to
+    // control.
+    void forward_opened();
+    // The first group of it, if there is one.
+    void forward_group();
 
     void rtcp_packet(const MediaPacket& packet);
     void settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& view,
@@ -96,10 +114,9 @@ class Receiver {
     void forget_old_refusals(Member& member);
     void hold(PendingSsrc& pending, const HeldPacket& held);
     void release(Member& member, Stream& stream, const HeldPacket& held);
-    // The packet in the group's next place, of which header, body, tail, stream and index are
-    // known, goes with the group; counts its end if it is malformed. `body_bytes` is the whole
-    // plaintext.
-    void add_opened(rte_mbuf* packet, const Member& sender, std::size_t plain_bytes);
+    // The packet goes with what is opened, where a place is free; counts its end if it is
+    // malformed.
+    void add_opened(rte_mbuf* packet, const Member& sender, const OpenedPacket& from);
     // Counts the packet's end.
     void relay(rte_mbuf* packet, const Member& sender, Stream& stream, srtp::Bytes compound);
     // How many legs were planned.
@@ -119,7 +136,7 @@ class Receiver {
     std::array<Stream*, kMaxBurst> streams_{};
     std::array<Forwarder::FirstKeys, kMaxBurst> first_keys_;  // by group
     ReadAhead read_ahead_;                                    // of the group after the one in work
-    OpenedGroup opened_;
+    OpenedGroups opened_;
     Scratch scratch_;
 };
 

@@ -51,7 +51,7 @@ void Receiver::grant(Member& member, Stream* stream, std::uint64_t epoch) {
     ++stream->run;
     if (!endpoint.streams.add(stream)) return drop_held(*pending, Verdict::ssrc_cap);
     while (const auto* held = pending->take()) release(member, *stream, *held);
-    forward_opened(member);
+    forward_opened();
     pending->in_use = false;
 }
 

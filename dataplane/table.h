@@ -60,12 +60,6 @@ struct alignas(64) Stream : srtp::InHotMemory {
     std::vector<Leg, srtp::HotAllocator<Leg>>
         legs;  // by MemberSlot of the recipient; sized once, by control
     srtp::StreamRx rx;
-
-    // Asks for what a packet with this sequence number needs of it, and does not wait for it.
-    void prefetch(std::uint16_t sequence) const {
-        srtp::prefetch(this);
-        rx.rtp.prefetch(sequence);
-    }
 };
 static_assert(!std::is_copy_constructible_v<Stream> && !std::is_move_constructible_v<Stream>);
 

@@ -17,10 +17,6 @@ bool is_near(std::uint64_t a, std::uint64_t b) {
     return (a > b ? a - b : b - a) <= kContinuation;
 }
 
-Verdict to_verdict(Replay replay) {
-    return replay == Replay::duplicate ? Verdict::replay_dup : Verdict::replay_old;
-}
-
 Proof fresh_start_if(bool fresh_start) {
     return fresh_start ? Proof::restart : Proof::rekey;
 }

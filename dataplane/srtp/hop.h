@@ -49,6 +49,18 @@ struct StreamRx {
     ReplayWindow<kReplayWindowPackets> rtcp;
 };
 
+inline Verdict to_verdict(Replay replay) {
+    switch (replay) {
+        case Replay::fresh:
+            return Verdict::accepted;
+        case Replay::duplicate:
+            return Verdict::replay_dup;
+        case Replay::too_old:
+            return Verdict::replay_old;
+    }
+    return Verdict::replay_old;
+}
+
 // What the first packet of a known SSRC under a new key proves.
 enum class Proof : std::uint8_t { none, rekey, restart };
 

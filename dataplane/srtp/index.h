@@ -7,8 +7,6 @@
 #include <cstdint>
 #include <optional>
 
-#include "dataplane/srtp/prefetch.h"
-
 namespace mdd::srtp {
 
 // Memory for so many; fewer may be in use.
@@ -17,7 +15,8 @@ inline constexpr unsigned kReplayWindowPackets = 1024;
 enum class Replay : std::uint8_t { fresh, duplicate, too_old };
 
 // Sliding window over a 64-bit index. WindowBits: size in packets, a power of two; a parameter so
-// that tests can run every sequence of packets at small widths. Memory: WindowBits / 8 bytes.
+// that tests can run every sequence of packets at small widths. Memory: WindowBits / 8 bytes, which
+// packets in order touch once in 64 of them, and 24.
 template <unsigned WindowBits>
 class ReplayWindow {
   public:
@@ -29,43 +28,54 @@ class ReplayWindow {
         if (!started_ || index > highest_) return Replay::fresh;
         // What lies behind the memory is unknown, whatever the caller thinks is in use.
         if (highest_ - index >= in_use || highest_ - index >= WindowBits) return Replay::too_old;
-        return test(index) ? Replay::duplicate : Replay::fresh;
+        return seen(index) ? Replay::duplicate : Replay::fresh;
     }
     // Precondition: check(index) == fresh and the packet has been authenticated.
     void mark(std::uint64_t index) {
-        if (!started_ || (index > highest_ && index - highest_ >= WindowBits)) {
-            words_.fill(0);
-            highest_ = index;
-            started_ = true;
-        }
-        for (; highest_ < index; clear(++highest_)) {
-        }
-        set(index);
+        if (!started_ || index > highest_) rise_to(index);
+        (is_newest(index) ? newest_ : older(index)) |= bit(index);
     }
     bool started() const { return started_; }
     // Highest index marked. Precondition: started().
     std::uint64_t highest() const { return highest_; }
     void reset() { *this = ReplayWindow{}; }
-    // Asks for the memory that says whether an index was seen, and does not wait for it. Any of its
-    // lowest bits that cover the window will do, such as a sequence number.
-    void prefetch(std::uint64_t index) const { srtp::prefetch(&words_[word(index)]); }
 
   private:
-    static constexpr unsigned kWords = WindowBits < 64 ? 1 : WindowBits / 64;
-    static unsigned word(std::uint64_t index) {
-        return static_cast<unsigned>(index % WindowBits) / 64;
-    }
-    static std::uint64_t bit(std::uint64_t index) {
-        return std::uint64_t{1} << (index % WindowBits % 64);
-    }
-    bool test(std::uint64_t index) const { return (words_[word(index)] & bit(index)) != 0; }
-    void set(std::uint64_t index) { words_[word(index)] |= bit(index); }
-    void clear(std::uint64_t index) { words_[word(index)] &= ~bit(index); }
+    // The indexes that one word tells of make a block.
+    static constexpr unsigned kBlock = WindowBits < 64 ? WindowBits : 64;
+    static constexpr unsigned kWords = WindowBits / kBlock;
 
-    // What every packet asks for stands first.
+    static std::uint64_t block(std::uint64_t index) { return index / kBlock; }
+    static std::uint64_t bit(std::uint64_t index) { return std::uint64_t{1} << (index % kBlock); }
+    bool is_newest(std::uint64_t index) const { return block(index) == block(highest_); }
+    std::uint64_t& older(std::uint64_t index) { return words_[block(index) % kWords]; }
+    const std::uint64_t& older(std::uint64_t index) const { return words_[block(index) % kWords]; }
+    bool seen(std::uint64_t index) const {
+        return ((is_newest(index) ? newest_ : older(index)) & bit(index)) != 0;
+    }
+    void rise_to(std::uint64_t index) {
+        if (!started_ || !is_newest(index)) open_block(index);
+        highest_ = index;
+        started_ = true;
+    }
+    // The block of `index` becomes the newest. The word that will be its own goes on telling of the
+    // block that is kWords before, of which a part may still be in the window.
+    [[gnu::noinline]] void open_block(std::uint64_t index) {
+        const auto from = block(highest_), to = block(index);
+        if (!started_ || to - from > kWords) {
+            words_.fill(0);
+        } else {
+            older(highest_) = newest_;
+            for (auto skipped = from + 1; skipped < to; ++skipped) words_[skipped % kWords] = 0;
+        }
+        newest_ = 0;
+    }
+
+    // What nearly every packet asks for stands first, in few bytes.
     std::uint64_t highest_ = 0;
+    std::uint64_t newest_ = 0;  // of the block that highest_ is in
     bool started_ = false;
-    std::array<std::uint64_t, kWords> words_{};
+    std::array<std::uint64_t, kWords> words_{};  // of the blocks before, by number
 };
 
 // The index that a packet with `sequence` most likely has, given the highest index authenticated so
@@ -75,17 +85,13 @@ template <unsigned SeqBits = 16>
 std::optional<std::uint64_t> estimate_index(std::uint64_t highest, std::uint32_t sequence) {
     constexpr std::uint64_t kSpan = std::uint64_t{1} << SeqBits;
     constexpr std::uint64_t kHalf = kSpan / 2;
-    const std::uint64_t roc = highest / kSpan;
     const std::uint64_t s_l = highest % kSpan;
-    if (s_l < kHalf) {
-        if (sequence > s_l + kHalf) {
-            if (roc == 0) return std::nullopt;
-            return (roc - 1) * kSpan + sequence;
-        }
-    } else if (s_l - kHalf > sequence) {
-        return (roc + 1) * kSpan + sequence;
-    }
-    return roc * kSpan + sequence;
+    const std::uint64_t ahead = (sequence - s_l) % kSpan;
+    // Exactly half a span away, either way, is the ROC of `highest`.
+    if (ahead < kHalf || (ahead == kHalf && s_l < kHalf)) return highest + ahead;
+    const std::uint64_t behind = kSpan - ahead;
+    if (behind > highest) return std::nullopt;
+    return highest - behind;
 }
 
 }  // namespace mdd::srtp

@@ -25,12 +25,12 @@ struct HopOhb {
             size_bytes = static_cast<std::uint8_t>(size);
         }
     };
-    Form same, other;
+    std::array<Form, 2> forms;  // of the original sequence number; of another one
     std::uint16_t original_sequence = 0;
     std::uint8_t received_bytes = 0;  // of the block that was received
 
     const Form& for_sequence(std::uint16_t sent) const {
-        return sent == original_sequence ? same : other;
+        return forms[sent == original_sequence ? 0 : 1];  // no branch: nobody can foresee it
     }
 
     // Reads the block that ends `outer_plaintext`, of a packet whose header says `sequence`. False
@@ -39,6 +39,14 @@ struct HopOhb {
     bool read(Bytes outer_plaintext, std::uint16_t sequence);
 
   private:
+    // The block that records nothing, as it comes from whoever has sealed the packet.
+    bool read_empty(std::uint16_t sequence) {
+        received_bytes = 1;
+        original_sequence = sequence;
+        forms[0].set(0, 1);
+        forms[1].set(__builtin_bswap16(sequence) | std::uint32_t{kHasSequence} << 16, 3);
+        return true;
+    }
     // Config byte, most significant bit first: R R R R B M P Q.
     static constexpr std::uint8_t kHasSequence = 0x01, kHasPayloadType = 0x02, kHasMarker = 0x04,
                                   kMarker = 0x08, kReserved = 0xf0;
@@ -48,6 +56,7 @@ struct HopOhb {
 inline bool HopOhb::read(Bytes outer_plaintext, std::uint16_t sequence) {
     if (outer_plaintext.empty()) return false;
     const std::uint8_t config = outer_plaintext.back();
+    if (config == 0 && outer_plaintext.size() > kTagBytes) return read_empty(sequence);
     // The published condition "C & 0x0C must not be 0x80" can never be false; 0x08 is meant.
     if ((config & kReserved) != 0 || (config & (kHasMarker | kMarker)) == kMarker) return false;
     const std::size_t type_bytes = (config & kHasPayloadType) != 0 ? 1 : 0;
@@ -64,8 +73,8 @@ inline bool HopOhb::read(Bytes outer_plaintext, std::uint16_t sequence) {
     const std::size_t behind_type = 8 * type_bytes;
     const std::uint32_t with = std::uint32_t{config} | kHasSequence, without = with ^ kHasSequence;
     const std::uint32_t number = __builtin_bswap16(original_sequence);
-    same.set(type | without << behind_type, type_bytes + 1);
-    other.set(type | (number | with << 16) << behind_type, type_bytes + 3);
+    forms[0].set(type | without << behind_type, type_bytes + 1);
+    forms[1].set(type | (number | with << 16) << behind_type, type_bytes + 3);
     return true;
 }
 

@@ -2,17 +2,13 @@
 // state.
 #include "dataplane/srtp/rtp.h"
 
-#include "dataplane/srtp/profile.h"
-
 namespace mdd::srtp {
 namespace {
 
 constexpr std::uint8_t kPadding = 0x20;
 
 constexpr std::size_t kSmallestSrtcpBytes = kSrtcpClearBytes + kTagBytes + kSrtcpIndexBytes;
-constexpr std::size_t kSmallestDoubleSrtpBytes = kRtpFixedHeaderBytes + kTagBytes + 1 + kTagBytes;
 
-constexpr std::uint8_t kShortEkt = 0x00;
 constexpr std::uint8_t kFullEkt = 0x02;
 constexpr std::size_t kEktTrailerBytes = 3;  // length and type
 constexpr std::size_t kMinFullEktBytes = 31;
@@ -40,11 +36,9 @@ std::optional<std::size_t> rtcp_part_bytes(Bytes rest) {
 
 }  // namespace
 
-std::optional<std::size_t> ekt_tag_bytes(Bytes datagram) {
-    if (datagram.size() <= kSmallestDoubleSrtpBytes) return std::nullopt;
+std::optional<std::size_t> ekt::long_tag_bytes(Bytes datagram) {
     const auto room_bytes = datagram.size() - kSmallestDoubleSrtpBytes;
     const auto type = datagram.back();
-    if (type == kShortEkt) return 1;
     if (room_bytes < kEktTrailerBytes) return std::nullopt;
     const std::size_t tag_bytes = load_be16(datagram.data() + datagram.size() - kEktTrailerBytes);
     const auto least_bytes = type == kFullEkt ? kMinFullEktBytes : kMinExtensionEktBytes;

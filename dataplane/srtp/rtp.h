@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "dataplane/srtp/bytes.h"
+#include "dataplane/srtp/profile.h"
 
 namespace mdd::srtp {
 
@@ -64,7 +65,22 @@ inline std::optional<RtpView> RtpView::parse(Bytes packet) {
 // before the type byte, checked against [4, 255] for extensions, [31, 255] for a FullEKTField (AES
 // key wrap), and the room that the smallest double SRTP packet (45 bytes, RFC 8723 §5) leaves.
 // nullopt: ekt_invalid. The tag is not authenticated: nothing else is read.
-std::optional<std::size_t> ekt_tag_bytes(Bytes datagram);
+inline std::optional<std::size_t> ekt_tag_bytes(Bytes datagram);
+
+// What stands here is compiled into the loop over packets; nearly all of them end in a short tag.
+namespace ekt {
+inline constexpr std::uint8_t kShort = 0x00;
+inline constexpr std::size_t kSmallestDoubleSrtpBytes =
+    kRtpFixedHeaderBytes + kTagBytes + 1 + kTagBytes;
+// Of any other tag.
+std::optional<std::size_t> long_tag_bytes(Bytes datagram);
+}  // namespace ekt
+
+inline std::optional<std::size_t> ekt_tag_bytes(Bytes datagram) {
+    if (datagram.size() <= ekt::kSmallestDoubleSrtpBytes) return std::nullopt;
+    if (datagram.back() == ekt::kShort) return 1;
+    return ekt::long_tag_bytes(datagram);
+}
 
 // An SRTCP packet as it stands on the wire with E = 1 or 0 (RFC 7714 §9): clear 8 bytes,
 // ciphertext, tag, ESRTCP word.

@@ -46,7 +46,7 @@ WorkerBed::WorkerBed(const BedOptions& options) : options_(options), random_(nex
                             .udp_ports = {5004},
                             .pool = pool_.get(),
                             .adaptive_idle = false,
-                            .conferences = 1,
+                            .conferences = options.conferences,
                             .flows = options.members};
         for (unsigned other = 0; other < options.workers; ++other) {
             const bool self = other == w;
@@ -58,9 +58,11 @@ WorkerBed::WorkerBed(const BedOptions& options) : options_(options), random_(nex
         workers_.push_back(std::make_unique<Worker>(std::move(config), *mailboxes_.back()));
     }
     const auto audio = PayloadTypes{}.set(kAudioType);
-    post_all([&] {
-        return AddConference{0, std::make_unique<Conference>(options.members, audio)};
-    });
+    for (unsigned c = 0; c < options.conferences; ++c)
+        post_all([&] {
+            return AddConference{static_cast<ConferenceSlot>(c),
+                                 std::make_unique<Conference>(options.members, audio)};
+        });
     for (unsigned m = 0; m < options.members; ++m) {
         owners_.push_back(options.owner ? options.owner(m)
                                         : static_cast<WorkerIndex>(m % options.workers));
@@ -81,6 +83,7 @@ void WorkerBed::seat(unsigned m, Recipient::State state) {
     const bool known = state == Recipient::State::resolved;
     for (unsigned w = 0; w < options_.workers; ++w) {
         auto member = std::make_unique<Member>();
+        member->conference = conference_of(m);
         member->slot = static_cast<MemberSlot>(m);
         member->owner = owners_[m];
         member->remote = address_of(m);
@@ -127,14 +130,15 @@ unsigned WorkerBed::take_back(WorkerIndex worker) {
 }
 
 Decision WorkerBed::decide(unsigned member, std::uint64_t epoch) {
-    hand_in(owners_[member], DecideKeys{0, static_cast<MemberSlot>(member), epoch});
+    hand_in(owners_[member],
+            DecideKeys{conference_of(member), static_cast<MemberSlot>(member), epoch});
     workers_[owners_[member]]->poll_once();
     const auto answer = mailboxes_[owners_[member]]->acknowledged();
     return std::get<DecideKeys>(answer->body).decision;
 }
 
 bool WorkerBed::heard(unsigned member) {
-    hand_in(owners_[member], PollActivity{0, static_cast<MemberSlot>(member)});
+    hand_in(owners_[member], PollActivity{conference_of(member), static_cast<MemberSlot>(member)});
     workers_[owners_[member]]->poll_once();
     const auto answer = mailboxes_[owners_[member]]->acknowledged();
     return std::get<PollActivity>(answer->body).heard;
@@ -145,9 +149,9 @@ void WorkerBed::fill_notices(WorkerIndex worker) {
     }
 }
 
-decltype(Command::body) WorkerBed::ssrc_owner(std::uint32_t ssrc, unsigned member) {
+decltype(Command::body) WorkerBed::ssrc_owner(std::uint32_t ssrc, unsigned member) const {
     SsrcOwners made{{ssrc, {static_cast<MemberSlot>(member)}}};
-    return SetSsrcOwner{0, made.extract(made.begin())};
+    return SetSsrcOwner{conference_of(member), made.extract(made.begin())};
 }
 
 void WorkerBed::post_all(const std::function<decltype(Command::body)()>& make) {
@@ -176,8 +180,8 @@ void WorkerBed::key(unsigned member, bool switch_now, bool fresh, bool goes_on) 
             session = std::make_unique<LibsrtpSession>(key, salt, client);
         }
     }
-    post(owners_[member],
-         InstallReceiveKeys{0, static_cast<MemberSlot>(member), keys->client.get()});
+    post(owners_[member], InstallReceiveKeys{conference_of(member), static_cast<MemberSlot>(member),
+                                             keys->client.get()});
     keys_[member].push_back(std::move(keys));
     if (switch_now) switch_transmit(member, fresh);
 }
@@ -186,16 +190,18 @@ void WorkerBed::switch_transmit(unsigned member, bool fresh) {
     transmit_[member] = keys_[member].size() - 1;
     if (fresh) key_starts_[member] = ++key_start_;
     post_all([&] {
-        return SetTransmitKeys{0, static_cast<MemberSlot>(member),
+        return SetTransmitKeys{conference_of(member), static_cast<MemberSlot>(member),
                                keys_[member].back()->server.get(), key_starts_[member]};
     });
 }
 
 void WorkerBed::leave(unsigned member) {
     post_all([&] {
-        return SetTransmitKeys{0, static_cast<MemberSlot>(member), nullptr, key_starts_[member]};
+        return SetTransmitKeys{conference_of(member), static_cast<MemberSlot>(member), nullptr,
+                               key_starts_[member]};
     });
-    post(owners_[member], RetireReceiveKeys{0, static_cast<MemberSlot>(member), true});
+    post(owners_[member],
+         RetireReceiveKeys{conference_of(member), static_cast<MemberSlot>(member), true});
 }
 
 Packet WorkerBed::make_rtp(unsigned member, std::uint32_t ssrc, std::uint16_t sequence,
@@ -267,10 +273,11 @@ void WorkerBed::answer(const Notice& notice) {
         post_all([&] { return ssrc_owner(notice.ssrc, notice.member); });
     }
     if (owner == notice.member)
-        post(notice.worker, GrantSsrc{0, notice.member, stream.get(), notice.epoch});
-    else
         post(notice.worker,
-             RefuseSsrc{0, notice.member, notice.ssrc, notice.epoch, srtp::Verdict::ssrc_owned});
+             GrantSsrc{notice.conference, notice.member, stream.get(), notice.epoch});
+    else
+        post(notice.worker, RefuseSsrc{notice.conference, notice.member, notice.ssrc, notice.epoch,
+                                       srtp::Verdict::ssrc_owned});
 }
 
 void WorkerBed::deliver(const Packet& frame) {

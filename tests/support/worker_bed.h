@@ -19,6 +19,7 @@ using Packet = std::vector<std::uint8_t>;
 struct BedOptions {
     unsigned workers = 1;
     unsigned members = 3;
+    unsigned conferences = 1;  // member i is in i % conferences, and has slot i there
     srtp::Profile profile = srtp::Profile::double_aes_128_gcm;
     // Worker that owns member i is i % workers unless set.
     std::function<WorkerIndex(unsigned member)> owner = {};
@@ -94,7 +95,7 @@ class WorkerBed {
     Decision decide(unsigned member, std::uint64_t epoch);
     // Leaves the worker no place for a notice until the next step() has worked it.
     void fill_notices(WorkerIndex worker);
-    static decltype(Command::body) ssrc_owner(std::uint32_t ssrc, unsigned member);
+    decltype(Command::body) ssrc_owner(std::uint32_t ssrc, unsigned member) const;
     void post_all(const std::function<decltype(Command::body)()>& make);
     void pause(unsigned source, std::uint32_t ssrc, unsigned receiver, bool paused);
 
@@ -121,6 +122,9 @@ class WorkerBed {
     void answer(const Notice& notice);
     void deliver(const Packet& frame);
     void open(unsigned member, const Packet& datagram);
+    ConferenceSlot conference_of(unsigned member) const {
+        return static_cast<ConferenceSlot>(member % options_.conferences);
+    }
     bool is_double() const { return srtp::traits_of(options_.profile).is_double; }
 
     BedOptions options_;

@@ -58,9 +58,8 @@ class PollCore : public testing::Test {
 
 TEST_F(PollCore, enters_ssrc_owners_without_allocating) {
     constexpr unsigned kMany = 200;
-    for (std::uint32_t ssrc = 0; ssrc < kMany; ++ssrc)
-        bed.hand_in(0, WorkerBed::ssrc_owner(ssrc, 0));
-    for (std::uint32_t ssrc = 0; ssrc < 20; ++ssrc) bed.hand_in(0, WorkerBed::ssrc_owner(ssrc, 1));
+    for (std::uint32_t ssrc = 0; ssrc < kMany; ++ssrc) bed.hand_in(0, bed.ssrc_owner(ssrc, 0));
+    for (std::uint32_t ssrc = 0; ssrc < 20; ++ssrc) bed.hand_in(0, bed.ssrc_owner(ssrc, 1));
     EXPECT_EQ(allocated_in(bed, 20), 0u);
     EXPECT_EQ(bed.take_back(0), kMany + 20);
     for (std::uint32_t ssrc = 0; ssrc < kMany; ++ssrc) bed.hand_in(0, ClearSsrcOwner{0, ssrc, {}});

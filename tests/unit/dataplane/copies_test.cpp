@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
+#include <random>
 
 #include "dataplane/batch.h"
 #include "dataplane/net/header_template.h"
@@ -142,6 +145,48 @@ TEST_P(Copies, of_a_burst_of_many_senders_reach_everybody_else_in_order) {
         for (const auto& packet : bed.take(m))
             received.emplace_back(packet.ssrc, packet.original_sequence);
         EXPECT_EQ(received, expected) << "at member " << m;
+        EXPECT_EQ(bed.refused(m), 0u);
+    }
+    EXPECT_TRUE(bed.conserved());
+}
+
+// Which conferences' packets share a burst is chance; so is how many of each do.
+TEST_P(Copies, of_a_burst_of_many_conferences_stay_in_their_own_and_in_order) {
+    constexpr unsigned kTogether = 4, kMembers = 3 * kTogether;
+    WorkerBed bed(BedOptions{.workers = GetParam().workers,
+                             .members = kMembers,
+                             .conferences = kTogether,
+                             .profile = GetParam().profile,
+                             .owner = [](unsigned) { return WorkerIndex{0}; }});
+    for (unsigned m = 0; m < kMembers; ++m) bed.key(m);
+    // The first member of each conference sends.
+    std::map<unsigned, std::vector<std::uint16_t>> sent;
+    std::array<std::uint16_t, kTogether> sequences{};
+    const auto send = [&](unsigned conference) {
+        sent[conference].push_back(sequences[conference]);
+        bed.send_rtp(conference, kSsrc + conference, sequences[conference]++);
+    };
+    for (unsigned c = 0; c < kTogether; ++c) send(c);
+    bed.step();
+    std::mt19937 random(11);
+    for (unsigned burst = 0; burst < 60; ++burst) {
+        const unsigned conferences = 1 + burst % kTogether;
+        for (unsigned i = 0; i < 1 + burst / 2; ++i) send(random() % conferences);
+        // One of them begins anew under keys that wait for their proof, in the midst of the others.
+        if (burst % 7 == 6) {
+            bed.key(0, true, true, /*goes_on=*/true);
+            for (unsigned c = 0; c < kTogether; ++c) send(c);
+        }
+        bed.step();
+    }
+    for (unsigned m = 0; m < kMembers; ++m) {
+        const auto conference = m % kTogether;
+        const auto received = bed.take(m);
+        EXPECT_EQ(originals(received),
+                  m < kTogether ? std::vector<std::uint16_t>{} : sent[conference])
+            << "at member " << m;
+        EXPECT_TRUE(std::ranges::all_of(
+            received, [&](const Received& packet) { return packet.ssrc == kSsrc + conference; }));
         EXPECT_EQ(bed.refused(m), 0u);
     }
     EXPECT_TRUE(bed.conserved());

@@ -72,6 +72,24 @@ TEST_P(NewKeys, one_index_under_the_old_and_the_new_key_gets_one_packet_through)
     EXPECT_TRUE(bed->conserved());
 }
 
+TEST_P(NewKeys, what_came_before_a_restart_in_the_same_burst_is_sent_before_it) {
+    auto bed = keyed_bed(2);
+    for (std::uint16_t i = 20000; i < 20010; ++i) bed->send_rtp(0, kSsrc, i);
+    bed->step();
+    bed->take(1);
+    const auto last = bed->make_rtp(0, kSsrc, 20015);  // five were lost before it
+    bed->key(0, false);
+    bed->send_datagram(0, last);
+    bed->send_rtp(0, kSsrc, 3);
+    bed->step();
+    EXPECT_EQ(proofs_told(*bed), (Proofs{{bed->newest_epoch(), srtp::Proof::restart}}));
+    std::vector<std::uint16_t> sequences;
+    for (const auto& packet : bed->take(1)) sequences.push_back(packet.sequence);
+    EXPECT_EQ(sequences, (std::vector<std::uint16_t>{20015, 20016}));
+    EXPECT_EQ(bed->refused(1), 0u);
+    EXPECT_TRUE(bed->conserved());
+}
+
 TEST_P(NewKeys, a_restarted_endpoint_is_heard_and_hears_again) {
     auto bed = keyed_bed(2);
     std::uint16_t sequence = 0, other = 0;
