@@ -117,7 +117,9 @@ void Backlog::take_turn(Queue& queue, unsigned most, MediaLanes& lanes) {
         auto& lane = static_cast<MediaClass>(kind) == MediaClass::rtcp ? lanes.rtcp : lanes.rtp;
         for (; most > 0 && fifo.count > 0; --most) {
             const auto packet = take_first(queue, fifo);
+            // As for a packet that has just arrived: its sender, and the first two lines of it.
             srtp::prefetch(packet.sender);
+            srtp::prefetch_lines(packet.data, 2);
             lane.add(packet);
         }
     }

@@ -83,17 +83,17 @@ class LaneGroups {
         // Only the last group of a conference may be open: packets keep their order. What stands
         // here may be of another conference, or of a lane before.
         auto& last = last_[conference % last_.size()];
-        unsigned number = last;
+        auto* known = &groups_[last];
         // All asked at once: which of them is true changes from packet to packet, so that the
         // processor guesses wrong where it must guess one by one.
-        if ((number >= count_) | (groups_[number].conference != conference) |
-            (groups_[number].count == kMaxGroup)) {
-            number = count_++;
-            last = static_cast<std::uint8_t>(number);
-            groups_[number].conference = conference;
-            groups_[number].count = 0;
+        const bool is_behind = last >= count_, is_other = known->conference != conference;
+        if (is_behind | is_other | (known->count == kMaxGroup)) {
+            last = static_cast<std::uint8_t>(count_);
+            known = &groups_[count_++];
+            known->conference = conference;
+            known->count = 0;
         }
-        auto& group = groups_[number];
+        auto& group = *known;
         const unsigned at = group.count;
         group.places[at] = static_cast<std::uint8_t>(place);
         group.count = static_cast<std::uint8_t>(at + 1);

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include "dataplane/packet_pool.h"
 #include "dataplane/srtp/prefetch.h"
@@ -27,7 +26,7 @@ constexpr std::size_t kMinDoublePlainBytes = srtp::kTagBytes + 1;
 
 constexpr std::size_t kSequenceAt = 2, kSsrcAt = 8;
 
-// What is asked for of a packet, as far as it reaches: when it arrives, the first two cache lines
+// What is asked for of a packet, as far as it reaches: at first, the first two cache lines
 // of its frame, which is so much of it; then the third line; the rest of a long one little by
 // little.
 constexpr std::size_t kAskedForBytes = 2 * srtp::kCacheLineBytes - net::kHeaderBytes;
@@ -123,7 +122,8 @@ void Receiver::consume(rte_mbuf* packet) {
     }
 }
 
-// The steps of rtp_packet(), each compiled into it: as calls they cost a fortieth of the loop.
+// The steps that settled_packet() and unsettled_packet() share, compiled into both: as calls they
+// cost a fortieth of the loop.
 
 [[gnu::always_inline]] inline bool Receiver::gather(RtpJob& job) {
     const auto& packet = job.packet;
@@ -266,6 +266,7 @@ void Receiver::settled_packet(const MediaPacket& packet, Stream& stream) {
 void Receiver::unsettled_packet(const MediaPacket& packet) {
     // What such a packet proves can take streams away from this worker.
     if (!packet.sender->endpoint->hop.proven()) forward_opened();
+    // Only then: the rooms are free again.
     RtpJob job{packet, scratch_.rooms[opened_.count].data()};
     if (!gather(job)) return;
     const auto attempts = attempts_of(job);

@@ -135,7 +135,7 @@ class Receiver {
     // Of each packet of the lane, what find_streams() has found; null: nothing, or it may be gone.
     std::array<Stream*, kMaxBurst> streams_{};
     std::array<Forwarder::FirstKeys, kMaxBurst> first_keys_;  // by group
-    ReadAhead read_ahead_;                                    // of the group after the one in work
+    ReadAhead read_ahead_;                                    // of a group of the next batch
     OpenedGroups opened_;
     Scratch scratch_;
 };

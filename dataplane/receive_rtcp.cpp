@@ -51,7 +51,7 @@ void Receiver::rtcp_packet(const MediaPacket& packet) {
 }
 
 void Receiver::settle_rtcp(const MediaPacket& packet, const srtp::SrtcpView& view,
-                           const Attempt& verified, Bytes compound) {
+                           const srtp::Attempt& verified, Bytes compound) {
     auto& member = *packet.sender;
     prove(member, verified);
     const auto found = place(member, view.sender_ssrc(), *verified.keys);

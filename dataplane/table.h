@@ -20,7 +20,6 @@
 #include "dataplane/srtp/hop.h"
 #include "dataplane/srtp/hot_memory.h"
 #include "dataplane/srtp/outbound.h"
-#include "dataplane/srtp/prefetch.h"
 
 struct rte_mbuf;
 

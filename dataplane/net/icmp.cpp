@@ -1,7 +1,6 @@
 // The echo reply, made where the request lies.
 #include "dataplane/net/icmp.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "dataplane/net/checksum.h"

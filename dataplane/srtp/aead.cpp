@@ -111,7 +111,7 @@ std::uint64_t fingerprint_of(const gcm_key_data* key, CodePath::Crypt seal, Byte
 
 }  // namespace
 
-constinit bool AeadKey::s_keys_are_ours = false;
+constinit AeadKey::Fixed AeadKey::s_fixed;
 constinit thread_local const CodePath* AeadKey::t_path = &g_path;
 
 AeadKey::AeadKey(Bytes key, Bytes salt, Read read) : is_256_(key.size() == 32) {
@@ -130,7 +130,9 @@ AeadKey::AeadKey(Bytes key, Bytes salt, Read read) : is_256_(key.size() == 32) {
         std::memcpy(static_cast<void*>(library_), &whole.expanded, g_kept_bytes);
     }
 #ifdef MDD_AUDIT
-    fingerprint_ = fingerprint_of(in_use(), is_256_ ? g_path.seal_256 : g_path.seal_128, salt);
+    const auto* in_use =
+        g_path.keys_are_ours ? reinterpret_cast<const gcm_key_data*>(this) : library_;
+    fingerprint_ = fingerprint_of(in_use, is_256_ ? g_path.seal_256 : g_path.seal_128, salt);
 #endif
 }
 
@@ -188,7 +190,7 @@ AeadStart aead_start(AeadCode code) {
         const auto ours = vaes_code_path(g_path);
         g_disagreed = !agrees_with_library(ours, g_path);
         if (!g_disagreed) g_path = ours;
-        AeadKey::s_keys_are_ours = g_path.keys_are_ours;
+        AeadKey::s_fixed.keys_are_ours = g_path.keys_are_ours;
     }
     self_test(16, kTestSealed128);
     self_test(32, kTestSealed256);

@@ -53,7 +53,7 @@ class alignas(64) AeadKey {
     // Asks for the memory that a packet of `size_bytes`, header, ciphertext and tag, will read of
     // this key, and does not wait for it.
     void prefetch(std::size_t size_bytes) const {
-        s_keys_are_ours ? prefetch_ours(size_bytes) : prefetch_library();
+        s_fixed.keys_are_ours ? prefetch_ours(size_bytes) : prefetch_library();
     }
     // Asks for one line of it, for the sake of the translation of its address: that is what takes
     // longest where keys lie on many pages, and holds up whatever the core does meanwhile, but for
@@ -75,10 +75,6 @@ class alignas(64) AeadKey {
         std::memcpy(made.data() + sizeof head, &tail, sizeof tail);
         return made;
     }
-    // What the functions of the code path in use take.
-    const gcm_key_data* in_use() const {
-        return s_keys_are_ours ? reinterpret_cast<const gcm_key_data*>(this) : library_;
-    }
     // Both return the tag.
     template <bool sealing>
     __m128i crypt(const Nonce& nonce, Bytes aad, Bytes in, std::uint8_t* out) const;
@@ -90,8 +86,11 @@ class alignas(64) AeadKey {
     void record_seal(const Nonce& nonce, Bytes aad, Bytes plaintext) const;
 #endif
 
-    // Written by aead_start() before threads start, read by all; nobody writes beside it.
-    alignas(64) static constinit bool s_keys_are_ours;
+    // Written by aead_start() before threads start, read by all; on a line that nobody writes.
+    struct alignas(64) Fixed {
+        bool keys_are_ours = false;
+    };
+    static constinit Fixed s_fixed;
     // The calling thread's, of the library. It stores a 0 into its error number in every call, and
     // cores that share that number wait for each other: two of them sealed 100 bytes in 176 to 260
     // cycles each, where either of them alone needs 121.
@@ -162,7 +161,7 @@ template <bool sealing>
                                                      std::uint8_t* out) const {
     const auto first = in_register(nonce);
     const auto* ours = powers_.data();
-    if (!s_keys_are_ours) return crypt_by_library(sealing, first, aad, in, out);
+    if (!s_fixed.keys_are_ours) return crypt_by_library(sealing, first, aad, in, out);
     return is_256_ ? vaes_crypt<sealing, 256>(ours, out, in.data(), in.size(), aad.data(),
                                               aad.size(), first)
                    : vaes_crypt<sealing, 128>(ours, out, in.data(), in.size(), aad.data(),

@@ -9,7 +9,8 @@ struct gcm_context_data;
 
 namespace mdd::srtp {
 
-// What is left of the library's manager for the hot path, in one cache line.
+// What is left of the library's manager for the hot path, in one cache line; where our cipher
+// serves, in the same form for those who compare the two.
 struct alignas(64) CodePath {
     // `key`: as the library has expanded it, or, with `keys_are_ours`, as gcm_vaes.h lays it out.
     // `scratch`: for the library; ours takes null. `out`: `bytes` of text and nothing behind them;

@@ -72,7 +72,7 @@ namespace ekt {
 inline constexpr std::uint8_t kShort = 0x00;
 inline constexpr std::size_t kSmallestDoubleSrtpBytes =
     kRtpFixedHeaderBytes + kTagBytes + 1 + kTagBytes;
-// Of any other tag.
+// Of any other tag. Precondition: more than kSmallestDoubleSrtpBytes.
 std::optional<std::size_t> long_tag_bytes(Bytes datagram);
 }  // namespace ekt
 
