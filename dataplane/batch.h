@@ -16,7 +16,7 @@ namespace mdd {
 // Longest UDP payload that a worker takes: a frame must fit into one packet buffer.
 inline constexpr std::size_t kMaxDatagramBytes = 2048;
 
-// A media datagram whose sender this worker owns.
+// A media datagram whose sender this worker owns. Two to a cache line, none across one.
 struct alignas(32) MediaPacket {
     rte_mbuf* packet = nullptr;
     std::uint8_t* data = nullptr;  // first byte of the UDP payload
@@ -93,10 +93,7 @@ class LaneGroups {
             known->conference = conference;
             known->count = 0;
         }
-        auto& group = *known;
-        const unsigned at = group.count;
-        group.places[at] = static_cast<std::uint8_t>(place);
-        group.count = static_cast<std::uint8_t>(at + 1);
+        known->places[known->count++] = static_cast<std::uint8_t>(place);
     }
 
     unsigned count_ = 0;

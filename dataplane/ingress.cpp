@@ -28,12 +28,12 @@ bool has_checked_ip(const rte_mbuf* packet) {
     return (packet->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 }
 
-// Where the frame begins unless the driver has moved it, without a look at the buffer. What a
-// stranger costs is in the first line: addresses, and the first bytes of the payload.
+// Where the frame begins unless the driver has moved it, without a look at the buffer.
 const char* frame_of(const rte_mbuf* packet) {
     return reinterpret_cast<const char*>(packet + 1) + RTE_PKTMBUF_HEADROOM;
 }
 
+// The first line has all that a stranger is dropped by: addresses, and how the payload begins.
 void prefetch_frame(const rte_mbuf* packet) {
     prefetch(packet);
     prefetch(frame_of(packet));

@@ -122,7 +122,7 @@ AeadKey::AeadKey(Bytes key, Bytes salt, Read read) : is_256_(key.size() == 32) {
     std::memcpy(&salt_tail_, salt.data() + sizeof salt_head_, sizeof salt_tail_);
     LibraryKey whole;
     expand(key.data(), &whole.expanded);
-    if (g_path.keys_are_ours) {
+    if (s_fixed.keys_are_ours) {
         make_vaes_key(reinterpret_cast<const std::uint8_t*>(&whole.expanded),
                       reinterpret_cast<std::uint8_t*>(this));
     } else {
@@ -131,13 +131,13 @@ AeadKey::AeadKey(Bytes key, Bytes salt, Read read) : is_256_(key.size() == 32) {
     }
 #ifdef MDD_AUDIT
     const auto* in_use =
-        g_path.keys_are_ours ? reinterpret_cast<const gcm_key_data*>(this) : library_;
+        s_fixed.keys_are_ours ? reinterpret_cast<const gcm_key_data*>(this) : library_;
     fingerprint_ = fingerprint_of(in_use, is_256_ ? g_path.seal_256 : g_path.seal_128, salt);
 #endif
 }
 
 AeadKey::~AeadKey() {
-    if (!g_path.keys_are_ours) {
+    if (!s_fixed.keys_are_ours) {
         wipe(library_, g_kept_bytes);
         hot_free(library_, g_kept_bytes);
     }
@@ -190,7 +190,7 @@ AeadStart aead_start(AeadCode code) {
         const auto ours = vaes_code_path(g_path);
         g_disagreed = !agrees_with_library(ours, g_path);
         if (!g_disagreed) g_path = ours;
-        AeadKey::s_fixed.keys_are_ours = g_path.keys_are_ours;
+        AeadKey::s_fixed.keys_are_ours = !g_disagreed;
     }
     self_test(16, kTestSealed128);
     self_test(32, kTestSealed256);
@@ -202,7 +202,7 @@ bool aead_own_code() {
         LibraryCopy library;
         CodePath path;
     };
-    if (g_path.keys_are_ours) return true;
+    if (AeadKey::s_fixed.keys_are_ours) return true;
     thread_local Own own;
     if (AeadKey::t_path == &own.path) return true;
     if (!own.library.make(reinterpret_cast<const void*>(g_path.seal_128))) return false;
@@ -224,7 +224,7 @@ IMB_MGR* ipsec_mb_manager() {
 }
 
 std::string_view aead_code_path() {
-    if (g_path.keys_are_ours) return "VAES";
+    if (AeadKey::s_fixed.keys_are_ours) return "VAES";
     switch (g_arch) {
         case IMB_ARCH_SSE:
             return "SSE";

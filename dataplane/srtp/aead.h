@@ -65,6 +65,7 @@ class alignas(64) AeadKey {
     friend void seal(const AeadKey&, Nonce, Bytes, Bytes, std::uint8_t*);
     friend AeadStart aead_start(AeadCode);
     friend bool aead_own_code();
+    friend std::string_view aead_code_path();
     // The first 8 bytes and the last 4, as numbers. In two words, as they are for every packet:
     // byte by byte this cost a tenth of the whole loop.
     Nonce nonce(std::uint64_t head, std::uint32_t tail) const {
@@ -159,13 +160,13 @@ inline __m128i in_register(const Nonce& nonce) {
 template <bool sealing>
 [[gnu::always_inline]] inline __m128i AeadKey::crypt(const Nonce& nonce, Bytes aad, Bytes in,
                                                      std::uint8_t* out) const {
-    const auto first = in_register(nonce);
+    const auto wide = in_register(nonce);
+    if (!s_fixed.keys_are_ours) return crypt_by_library(sealing, wide, aad, in, out);
     const auto* ours = powers_.data();
-    if (!s_fixed.keys_are_ours) return crypt_by_library(sealing, first, aad, in, out);
     return is_256_ ? vaes_crypt<sealing, 256>(ours, out, in.data(), in.size(), aad.data(),
-                                              aad.size(), first)
+                                              aad.size(), wide)
                    : vaes_crypt<sealing, 128>(ours, out, in.data(), in.size(), aad.data(),
-                                              aad.size(), first);
+                                              aad.size(), wide);
 }
 
 inline void AeadKey::prefetch_ours(std::size_t size_bytes) const {

@@ -12,7 +12,7 @@ namespace mdd::srtp {
 // What is left of the library's manager for the hot path, in one cache line; where our cipher
 // serves, in the same form for those who compare the two.
 struct alignas(64) CodePath {
-    // `key`: as the library has expanded it, or, with `keys_are_ours`, as gcm_vaes.h lays it out.
+    // `key`: as the library has expanded it, or, for ours, as gcm_vaes.h lays it out.
     // `scratch`: for the library; ours takes null. `out`: `bytes` of text and nothing behind them;
     // `in` itself, or apart from it. `nonce`: 12 bytes, in 16 that may be read. `aad`: any number
     // of bytes. `tag`: 16 bytes, made in either direction; whoever opens compares. Any thread.
@@ -28,7 +28,6 @@ struct alignas(64) CodePath {
     Crypt open_256 = nullptr;
     Expand expand_128 = nullptr;
     Expand expand_256 = nullptr;
-    bool keys_are_ours = false;
 };
 
 }  // namespace mdd::srtp

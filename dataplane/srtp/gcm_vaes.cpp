@@ -346,7 +346,6 @@ CodePath vaes_code_path(const CodePath& library) {
     path.seal_256 = crypt_like_library<true, 256>;
     path.open_128 = crypt_like_library<false, 128>;
     path.open_256 = crypt_like_library<false, 256>;
-    path.keys_are_ours = true;
     return path;
 }
 

@@ -172,7 +172,7 @@ TEST_P(Copies, of_a_burst_of_many_conferences_stay_in_their_own_and_in_order) {
     for (unsigned burst = 0; burst < 60; ++burst) {
         const unsigned conferences = 1 + burst % kTogether;
         for (unsigned i = 0; i < 1 + burst / 2; ++i) send(random() % conferences);
-        // One of them begins anew under keys that wait for their proof, in the midst of the others.
+        // One of them goes on under keys that wait for their proof, in the midst of the others.
         if (burst % 7 == 6) {
             bed.key(0, true, true, /*goes_on=*/true);
             for (unsigned c = 0; c < kTogether; ++c) send(c);
