@@ -2,6 +2,8 @@
 // look-up passes graves.
 #include "dataplane/flow_table.h"
 
+#include <bit>
+
 namespace mdd {
 
 FlowTable::FlowTable(std::size_t flows)

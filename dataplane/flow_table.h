@@ -2,7 +2,8 @@
 // a burst of packets can wait for memory together. One thread; changed between bursts only.
 #pragma once
 
-#include <bit>
+#include <nmmintrin.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -52,11 +53,10 @@ class FlowTable {
         Flow flow;
         Member* member = nullptr;  // null: free
     };
-    std::size_t start_of(const Flow& flow) const {
-        std::uint64_t x = pack(flow.remote) ^ std::rotl(pack(flow.local), 23);
-        x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9ULL;
-        x = (x ^ (x >> 32)) * 0x94d049bb133111ebULL;
-        return (x ^ (x >> 31)) & mask_;
+    // Two instructions, and addresses or ports that follow each other collide less often than by
+    // chance. Every CPU that DPDK runs on has them.
+    [[gnu::target("sse4.2")]] std::size_t start_of(const Flow& flow) const {
+        return _mm_crc32_u64(_mm_crc32_u64(0, pack(flow.local)), pack(flow.remote)) & mask_;
     }
     static std::uint64_t pack(const net::SocketAddress& address) {
         return std::uint64_t{static_cast<std::uint32_t>(address.ip)} << 16 |

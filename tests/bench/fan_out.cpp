@@ -15,8 +15,13 @@ namespace {
 
 const auto kOurs = *net::parse_socket_address("10.9.0.1:5004");
 constexpr net::MacAddress kSenderMac{{2, 0, 0, 0, 0, 1}};
-constexpr std::uint32_t kFirstAddress = 0x0a100001;  // 10.16.0.1
-constexpr std::uint64_t kEpoch = 1;                  // of the senders' keys
+// Members' addresses are all over 10.64.0.0/10, as endpoints' are over the world: what follows each
+// other would suit the flow table's hash. Multiplied by one and the other number of this pair, a
+// member's number is itself again, modulo 2^22.
+constexpr std::uint32_t kAddresses = 0x0a400000, kAddressMask = 0x3fffff;
+constexpr std::uint32_t kScatter = 0x1e3779b1, kGather = 0xb2f51;
+static_assert(((kScatter * kGather) & kAddressMask) == 1);
+constexpr std::uint64_t kEpoch = 1;  // of the senders' keys
 constexpr std::uint32_t kFirstSsrc = 0x10000000;
 constexpr std::size_t kMailboxPlaces = 16384;
 // Senders start anywhere in the sequence space, so that half of the copies need a sequence number
@@ -44,12 +49,12 @@ std::vector<std::size_t> shuffled(std::size_t count, std::mt19937_64& random) {
 }
 
 net::SocketAddress FanOut::address_of(std::size_t number) {
-    return {net::to_be(kFirstAddress + static_cast<std::uint32_t>(number)),
-            net::to_be(std::uint16_t{40000})};
+    const auto place = (static_cast<std::uint32_t>(number + 1) * kScatter) & kAddressMask;
+    return {net::to_be(kAddresses + place), net::to_be(std::uint16_t{40000})};
 }
 
 std::size_t FanOut::number_at(net::Be32 address) {
-    return net::from_be(address) - kFirstAddress;
+    return (((net::from_be(address) - kAddresses) * kGather) & kAddressMask) - std::size_t{1};
 }
 
 ConferenceSlot FanOut::conference_of(std::uint32_t ssrc) {
