@@ -14,8 +14,10 @@ inline void prefetch(const void* at) {
     asm volatile("prefetcht0 %0" : : "m"(*static_cast<const char*>(at)));
 }
 
-// Likewise for `lines` cache lines from the one that `at` is on.
+// Likewise for `lines` cache lines from the one that `at` is on. By fours: counting one by one
+// takes longer than asking.
 inline void prefetch_lines(const void* at, std::size_t lines) {
+#pragma GCC unroll 4
     for (std::size_t line = 0; line < lines; ++line)
         prefetch(static_cast<const char*>(at) + line * kCacheLineBytes);
 }
