@@ -16,11 +16,14 @@ struct CipherCost {
         return (open_cycles + receivers * seal_cycles) / receivers;
     }
 };
+// By IPsec-MB's direct call.
+CipherCost measure_cipher(unsigned aes_bits, std::size_t size_bytes, unsigned rounds);
+// The same by open() and seal() of the worker. After aead_start().
+CipherCost measure_own_cipher(unsigned aes_bits, std::size_t size_bytes, unsigned rounds);
+
 // Cycles (TSC) per cache line when lines anywhere in 64 MiB are read as fast as they come, many at
 // a time: what the state of thousands of receivers costs to reach. Measured now; median of
 // `rounds`.
 double measure_memory(unsigned rounds);
-
-CipherCost measure_cipher(unsigned aes_bits, std::size_t size_bytes, unsigned rounds);
 
 }  // namespace mdd::bench
