@@ -7,9 +7,9 @@
 // of two needs no shift (Gueron and Kounavis, "Intel Carry-Less Multiplication Instruction and its
 // Usage for Computing the GCM Mode", 2010).
 //
-// Each lane hashes every fourth block by itself, and only the last chunk's powers bring the lanes
-// together: what a long packet waits for is the way of the hash from chunk to chunk, and a sum of
-// lanes on it took a fifth of all.
+// Each lane hashes every fourth block by itself; the powers of the last whole chunk, and then those
+// of the rest, bring the lanes together. What a long packet waits for is the way of the hash from
+// chunk to chunk, and a sum of lanes on it took a fifth of a chunk's time.
 //
 // Registers, and the stack where a key has more than they hold, keep what was used last: clearing
 // them costs 3 to 9 % of a copy, and no program of ours leaves a core file.
@@ -34,7 +34,7 @@ namespace {
 using Address = std::uintptr_t;
 
 constexpr std::size_t kBlock = 16, kLanes = 4, kVector = kBlock * kLanes;
-// Vectors in a chunk, after which the hash is reduced to one block.
+// Vectors in a chunk, after which the hash is reduced, each lane by itself.
 constexpr std::size_t kVectors = 4, kChunk = kVectors * kVector;
 static_assert(kVaesPowers == kVectors * kLanes && kVaesPowerBytes == kBlock);
 constexpr std::uint64_t kAllBytes = ~std::uint64_t{0};
@@ -54,7 +54,7 @@ struct Pass {
     // before the packet.
     Address in, out;
     // Of what came before `hashed`, bytes reversed, in lane 0 or by lanes; next: XORed into the
-    // next vector.
+    // first vector that is hashed.
     __m512i hash;
     // The chunk before, as ciphertext, to be hashed beside the next vectors' rounds.
     __m512i hashed[kVectors];
@@ -224,7 +224,8 @@ MDD_VAES_INLINE void crypt_chunk(Pass<Rounds>& pass) {
 }
 
 // What is left: at most a chunk, in Vectors vectors of which the last may be partly filled. `bytes`
-// counts from lane 0 of the first. Then the block of lengths, and the hash of all is complete.
+// counts from lane 0 of the first. Then the block of lengths, and the hash of all is there, in
+// lanes.
 template <bool sealing, bool first, std::size_t Vectors, std::size_t Rounds>
 MDD_VAES_INLINE void crypt_last(Pass<Rounds>& pass, std::uint64_t bytes, __m128i lengths) {
     const auto blocks = (bytes + kBlock - 1) / kBlock;

@@ -50,7 +50,8 @@ void check_copies(const FanOut& fan_out, NullSink& sink, unsigned count) {
         const auto view = srtp::RtpView::parse(datagram.first(datagram.size() - 1));
         if (!view || datagram.back() != 0) fail("is no RTP packet with a short EKT tag");
         const auto number = FanOut::number_at(frame.destination.ip);
-        if (number / (config.receivers + 1) != FanOut::conference_of(view->ssrc()) ||
+        if (FanOut::address_of(number).ip != frame.destination.ip ||
+            number / (config.receivers + 1) != FanOut::conference_of(view->ssrc()) ||
             number % (config.receivers + 1) == 0)
             fail("goes to somebody who does not receive its sender");
         if (!seen.insert({view->ssrc(), view->sequence(), number}).second) fail("is there twice");

@@ -18,7 +18,7 @@ constexpr net::MacAddress kSenderMac{{2, 0, 0, 0, 0, 1}};
 // Members' addresses are all over 10.64.0.0/10, as endpoints' are over the world: what follows each
 // other would suit the flow table's hash. Multiplied by one and the other number of this pair, a
 // member's number is itself again, modulo 2^22.
-constexpr std::uint32_t kAddresses = 0x0a400000, kAddressMask = 0x3fffff;
+constexpr std::uint32_t kNetwork = 0x0a400000, kAddressMask = 0x3fffff;
 constexpr std::uint32_t kScatter = 0x1e3779b1, kGather = 0xb2f51;
 static_assert(((kScatter * kGather) & kAddressMask) == 1);
 constexpr std::uint64_t kEpoch = 1;  // of the senders' keys
@@ -50,11 +50,11 @@ std::vector<std::size_t> shuffled(std::size_t count, std::mt19937_64& random) {
 
 net::SocketAddress FanOut::address_of(std::size_t number) {
     const auto place = (static_cast<std::uint32_t>(number + 1) * kScatter) & kAddressMask;
-    return {net::to_be(kAddresses + place), net::to_be(std::uint16_t{40000})};
+    return {net::to_be(kNetwork + place), net::to_be(std::uint16_t{40000})};
 }
 
 std::size_t FanOut::number_at(net::Be32 address) {
-    return (((net::from_be(address) - kAddresses) * kGather) & kAddressMask) - std::size_t{1};
+    return ((net::from_be(address) * kGather) & kAddressMask) - std::size_t{1};
 }
 
 ConferenceSlot FanOut::conference_of(std::uint32_t ssrc) {

@@ -65,6 +65,7 @@ class FanOut {
         return conference * (config_.receivers + std::size_t{1}) + member;
     }
     static net::SocketAddress address_of(std::size_t number);
+    // Of a member's address; of another it is any number.
     static std::size_t number_at(net::Be32 address);
     static ConferenceSlot conference_of(std::uint32_t ssrc);
     // From us to it.

@@ -1,5 +1,6 @@
-// What a forwarding loop is held against: AES-GCM alone, one hot key, on buffers in the cache; and
-// what this machine's memory gives while others use it too. No packets.
+// What a forwarding loop is held against: AES-GCM alone, one hot key, on buffers in the cache, by
+// the library and by our own code; and what this machine's memory gives while others use it too. No
+// packets.
 #pragma once
 
 #include <cstddef>

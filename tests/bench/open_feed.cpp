@@ -12,7 +12,8 @@ namespace mdd::bench {
 namespace {
 
 constexpr unsigned kFeedingWorker = 0;
-constexpr std::uint32_t kFirstStranger = 0x0afa0001;  // 10.250.0.1
+// All over 10.250.0.0/16, as members are over their network.
+constexpr std::uint32_t kStrangersNetwork = 0x0afa0000, kStrangersScatter = 0x79b1;
 // Where a packet ends: tag, and one byte of EKT.
 constexpr std::size_t kLastTagByteFromEnd = 2;
 
@@ -82,7 +83,8 @@ OpenFeed::Kind OpenFeed::next_kind() {
 void OpenFeed::write(rte_mbuf* packet) {
     const auto kind = next_kind();
     if (kind == Kind::stranger) {
-        const net::SocketAddress address{net::to_be(kFirstStranger + strangers_++ % kStrangers),
+        const std::uint32_t place = (strangers_++ % kStrangers * kStrangersScatter) & 0xffff;
+        const net::SocketAddress address{net::to_be(kStrangersNetwork + place),
                                          net::to_be(std::uint16_t{40000})};
         stranger_.header = fan_out_.header_from(address);
         return writer_.write(stranger_, packet);

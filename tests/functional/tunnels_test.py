@@ -22,7 +22,7 @@ class Tunnels(LabTest):
         tunnel = results.totals["tunnels"][0]
         self.assertEqual((tunnel["protocol"], tunnel["tunnels"], tunnel["tunnels_up"], tunnel["reconnects"]),
                          (self.protocol, opened, opened, 0))
-        # The first hello waited for its tunnel: none was dropped, to be said once more by its endpoint.
+        # The first hello waited for its tunnel: none was dropped.
         self.assertEqual([name for name in results.totals["drops"] if name.startswith("dtls_")], [])
 
     def test_one_for_each_endpoint_at_its_first_hello(self):
