@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dataplane/srtp/aead.h"
+#include "tests/bench/bench_main.h"
 #include "tests/bench/limit.h"
 #include "tests/bench/median.h"
 #include "tools/mdd-load/cpu_name.h"
@@ -112,10 +113,6 @@ int run(const Options& options) {
 }  // namespace mdd::bench
 
 int main(int argc, char** argv) {
-    try {
-        return mdd::bench::run(mdd::bench::parse(argc, argv));
-    } catch (const std::exception& error) {
-        std::cerr << "cipher_bench: " << error.what() << '\n';
-        return 1;
-    }
+    return mdd::bench::main_of("cipher_bench",
+                               [&] { return mdd::bench::run(mdd::bench::parse(argc, argv)); });
 }

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "tests/bench/bench_main.h"
 #include "tests/bench/forward_run.h"
 
 namespace mdd::bench {
@@ -113,10 +114,6 @@ int run(const Options& options) {
 }  // namespace mdd::bench
 
 int main(int argc, char** argv) {
-    try {
-        return mdd::bench::run(mdd::bench::parse(argc, argv));
-    } catch (const std::exception& error) {
-        std::cerr << "forward_bench: " << error.what() << '\n';
-        return 1;
-    }
+    return mdd::bench::main_of("forward_bench",
+                               [&] { return mdd::bench::run(mdd::bench::parse(argc, argv)); });
 }

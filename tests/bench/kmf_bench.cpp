@@ -15,6 +15,7 @@
 
 #include "kmf-tunnel/record.h"
 #include "tests/bench/bare_server.h"
+#include "tests/bench/bench_main.h"
 #include "tests/bench/median.h"
 #include "tests/bench/tunnel_pair.h"
 #include "tests/unit/kmf/dtls_client.h"
@@ -301,10 +302,5 @@ int run(int argc, char** argv) {
 }  // namespace mdd::bench
 
 int main(int argc, char** argv) {
-    try {
-        return mdd::bench::run(argc, argv);
-    } catch (const std::exception& error) {
-        std::cerr << "kmf_bench: " << error.what() << '\n';
-        return 1;
-    }
+    return mdd::bench::main_of("kmf_bench", [&] { return mdd::bench::run(argc, argv); });
 }

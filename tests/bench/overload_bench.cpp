@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "tests/bench/bench_main.h"
 #include "tests/bench/overload_run.h"
 #include "tools/mdd-load/cpu_name.h"
 
@@ -161,10 +162,6 @@ int run(const Options& options) {
 }  // namespace mdd::bench
 
 int main(int argc, char** argv) {
-    try {
-        return mdd::bench::run(mdd::bench::parse(argc, argv));
-    } catch (const std::exception& error) {
-        std::cerr << "overload_bench: " << error.what() << '\n';
-        return 1;
-    }
+    return mdd::bench::main_of("overload_bench",
+                               [&] { return mdd::bench::run(mdd::bench::parse(argc, argv)); });
 }

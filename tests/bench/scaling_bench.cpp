@@ -10,6 +10,7 @@
 #include <iostream>
 #include <numeric>
 
+#include "tests/bench/bench_main.h"
 #include "tests/bench/row.h"
 #include "tests/bench/scaling_run.h"
 
@@ -135,10 +136,6 @@ int run(const Options& options) {
 }  // namespace mdd::bench
 
 int main(int argc, char** argv) {
-    try {
-        return mdd::bench::run(mdd::bench::parse(argc, argv));
-    } catch (const std::exception& error) {
-        std::cerr << "scaling_bench: " << error.what() << '\n';
-        return 1;
-    }
+    return mdd::bench::main_of("scaling_bench",
+                               [&] { return mdd::bench::run(mdd::bench::parse(argc, argv)); });
 }

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "tests/bench/bench_main.h"
 #include "tests/bench/core_time.h"
 #include "tests/bench/median.h"
 #include "tests/bench/peers/ciphers.h"
@@ -156,10 +157,5 @@ int run(int argc, char** argv) {
 }  // namespace mdd::bench
 
 int main(int argc, char** argv) {
-    try {
-        return mdd::bench::run(argc, argv);
-    } catch (const std::exception& error) {
-        std::cerr << "libsrtp_memory: " << error.what() << '\n';
-        return 1;
-    }
+    return mdd::bench::main_of("libsrtp_memory", [&] { return mdd::bench::run(argc, argv); });
 }

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "tests/bench/bench_main.h"
 #include "tests/bench/core_time.h"
 #include "tests/bench/median.h"
 #include "tests/bench/peers/ciphers.h"
@@ -270,10 +271,5 @@ int run(int argc, char** argv) {
 }  // namespace mdd::bench
 
 int main(int argc, char** argv) {
-    try {
-        return mdd::bench::run(argc, argv);
-    } catch (const std::exception& error) {
-        std::cerr << "socket_sfu: " << error.what() << '\n';
-        return 1;
-    }
+    return mdd::bench::main_of("socket_sfu", [&] { return mdd::bench::run(argc, argv); });
 }
