@@ -22,8 +22,10 @@ class Tunnels(LabTest):
         tunnel = results.totals["tunnels"][0]
         self.assertEqual((tunnel["protocol"], tunnel["tunnels"], tunnel["tunnels_up"], tunnel["reconnects"]),
                          (self.protocol, opened, opened, 0))
-        # The first hello waited for its tunnel: none was dropped.
+        # The first hello waited for its tunnel: none was dropped, no endpoint had to say it twice.
         self.assertEqual([name for name in results.totals["drops"] if name.startswith("dtls_")], [])
+        for name in "AB":
+            self.assertEqual(results.reports[name]["dtls"]["repeated_flights"], 0)
 
     def test_one_for_each_endpoint_at_its_first_hello(self):
         self.share("per-endpoint", 2)
