@@ -32,7 +32,7 @@ class TunnelHostileListener : public LinkBed {
     }
     // The KMF has closed it: all it ever said is in `answer_`.
     bool is_closed(tcp::socket& socket) {
-        char bytes[512];
+        char bytes[512] = {};
         boost::system::error_code error;
         const std::size_t size_bytes = socket.read_some(boost::asio::buffer(bytes), error);
         answer_.append(bytes, size_bytes);
