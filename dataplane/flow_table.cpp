@@ -9,17 +9,12 @@ namespace mdd {
 FlowTable::FlowTable(std::size_t flows)
     : mask_(std::bit_ceil(2 * flows + 2) - 1), entries_(mask_ + 1) {}
 
-void FlowTable::put(const Flow& flow, Member* member) {
-    auto place = start_of(flow);
-    while (entries_[place].member != nullptr && entries_[place].flow != flow)
-        place = (place + 1) & mask_;
-    entries_[place] = {flow, member};
+void FlowTable::put(const Flow& flow, Member* member, const Endpoint* endpoint) {
+    entries_[find_place(flow, start_of(flow))] = {flow, member, endpoint};
 }
 
 void FlowTable::erase(const Flow& flow) {
-    auto hole = start_of(flow);
-    while (entries_[hole].member != nullptr && entries_[hole].flow != flow)
-        hole = (hole + 1) & mask_;
+    auto hole = find_place(flow, start_of(flow));
     if (entries_[hole].member == nullptr) return;
     // What stands behind the hole moves into it, unless it would come to stand before its start.
     for (auto next = (hole + 1) & mask_; entries_[next].member != nullptr;

@@ -14,6 +14,7 @@
 
 namespace mdd {
 
+struct Endpoint;
 struct Member;
 
 // The address of an endpoint together with ours: a datagram's 4-tuple.
@@ -34,16 +35,23 @@ class FlowTable {
         srtp::prefetch(&entries_[place]);
         return place;
     }
-    // Step two, with the answer of step one. Null when nobody has this address.
-    Member* find(const Flow& flow, std::size_t place) const {
-        while (entries_[place].member != nullptr && entries_[place].flow != flow)
-            place = (place + 1) & mask_;
-        return entries_[place].member;
+    // Step two, with the answer of step one: who has this address, null when nobody. Asks for the
+    // member and its endpoint, and does not wait for them.
+    Member* find_and_prefetch(const Flow& flow, std::size_t place) const {
+        const auto& entry = entries_[find_place(flow, place)];
+        if (entry.member != nullptr) {
+            srtp::prefetch(entry.member);
+            srtp::prefetch(entry.endpoint);
+        }
+        return entry.member;
     }
-    Member* find(const Flow& flow) const { return find(flow, start_of(flow)); }
+    Member* find(const Flow& flow) const {
+        return entries_[find_place(flow, start_of(flow))].member;
+    }
 
-    // Enters a flow, or gives one that is there to another member. Precondition: there is room.
-    void put(const Flow& flow, Member* member);
+    // Enters a flow, or gives one that is there to another member. `endpoint`: the member's, for as
+    // long as the flow is here; null: it has none. Precondition: there is room.
+    void put(const Flow& flow, Member* member, const Endpoint* endpoint = nullptr);
     // Nothing happens when it is not there.
     void erase(const Flow& flow);
 
@@ -52,11 +60,19 @@ class FlowTable {
     struct alignas(32) Entry {
         Flow flow;
         Member* member = nullptr;  // null: free
+        // Here too, so that nobody waits for the member to ask for it.
+        const Endpoint* endpoint = nullptr;
     };
     // Two instructions, and addresses or ports that follow each other collide less often than by
     // chance. Every CPU that DPDK runs on has them.
     [[gnu::target("sse4.2")]] std::size_t start_of(const Flow& flow) const {
         return _mm_crc32_u64(_mm_crc32_u64(0, pack(flow.local)), pack(flow.remote)) & mask_;
+    }
+    // Where the flow is, or the free entry where it would be.
+    std::size_t find_place(const Flow& flow, std::size_t place) const {
+        while (entries_[place].member != nullptr && entries_[place].flow != flow)
+            place = (place + 1) & mask_;
+        return place;
     }
     static std::uint64_t pack(const net::SocketAddress& address) {
         return std::uint64_t{static_cast<std::uint32_t>(address.ip)} << 16 |

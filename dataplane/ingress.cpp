@@ -111,7 +111,7 @@ void Ingress::drop(rte_mbuf* packet, Verdict verdict) {
 }
 
 // Each pass asks for the memory that the next one reads, so that the packets of a burst wait for it
-// together: buffers and frames, flow table, members, endpoints.
+// together: buffers and frames, flow table, members and endpoints.
 void Ingress::sort(PortIndex port, rte_mbuf** packets, unsigned count, MediaLanes& lanes) {
     counters_.received.add(count);
     for (unsigned i = 0; i < count; ++i) prefetch_frame(packets[i]);
@@ -126,15 +126,10 @@ void Ingress::sort(PortIndex port, rte_mbuf** packets, unsigned count, MediaLane
 void Ingress::look_up() {
     for (unsigned i = 0; i < arrived_; ++i) {
         auto& arrival = arrivals_[i];
-        arrival.sender =
-            table_.flows().find({arrival.frame.source, arrival.frame.destination}, arrival.place);
-        prefetch(arrival.sender);
+        arrival.sender = table_.flows().find_and_prefetch(
+            {arrival.frame.source, arrival.frame.destination}, arrival.place);
+        if (arrival.sender != nullptr) prefetch_second_line(arrival.packet);
     }
-    for (unsigned i = 0; i < arrived_; ++i)
-        if (const auto* sender = arrivals_[i].sender) {
-            prefetch(sender->endpoint.get());
-            prefetch_second_line(arrivals_[i].packet);
-        }
 }
 
 void Ingress::place(MediaLanes& lanes) {

@@ -13,7 +13,7 @@ Member* Table::find(ConferenceSlot conference, MemberSlot member) const {
 }
 
 void Table::add(std::unique_ptr<Member> member, const Recipient& recipient) {
-    flows_.put(Flow{member->remote, member->local}, member.get());
+    flows_.put(Flow{member->remote, member->local}, member.get(), member->endpoint.get());
     auto& conference = *conferences_[member->conference];
     conference.recipients[member->slot] = recipient;
     member->recipients = conference.recipients;

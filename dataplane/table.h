@@ -285,7 +285,8 @@ class Table {
     Member* find(ConferenceSlot conference, MemberSlot member) const;
     // Precondition: the member is in the table.
     static Recipient& recipient(const Member& member) { return member.recipients[member.slot]; }
-    // Puts `member` in its place and enters its flow. Precondition: neither is taken.
+    // Puts `member` in its place and enters its flow. It keeps its endpoint until it is taken out.
+    // Precondition: neither is taken.
     void add(std::unique_ptr<Member> member, const Recipient& recipient);
     // Takes a member out, flow and all. Null when there is none.
     std::unique_ptr<Member> remove(ConferenceSlot conference, MemberSlot member);

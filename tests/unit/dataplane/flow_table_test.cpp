@@ -73,7 +73,8 @@ TEST(FlowTable, holds_what_a_map_holds_whatever_comes_and_goes) {
         for (unsigned k = 0; k < members.size(); ++k) {
             const auto found = expected.find(k);
             const auto place = table.prefetch(flow(k));
-            ASSERT_EQ(table.find(flow(k), place), found == expected.end() ? nullptr : found->second)
+            ASSERT_EQ(table.find_and_prefetch(flow(k), place),
+                      found == expected.end() ? nullptr : found->second)
                 << "flow " << k << " after " << step << " steps";
         }
     }
