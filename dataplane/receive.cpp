@@ -55,6 +55,16 @@ void Receiver::consume(rte_mbuf* packet) {
     free_packet(packet);
 }
 
+[[gnu::always_inline]] inline Stream* Receiver::find_stream(const Member& sender,
+                                                            std::uint32_t ssrc) {
+    Forwarder::prefetch_recipients(sender);
+    const auto& endpoint = *sender.endpoint;
+    auto* stream = endpoint.streams.find(ssrc);
+    if (stream != nullptr) prefetch(stream);
+    if (endpoint.hop.keyed()) endpoint.hop.newest()->rtp.prefetch_address();
+    return stream;
+}
+
 // A burst waits for memory together: first the streams and recipients of all packets are asked for,
 // then the first legs and one line of each key that comes first, since nothing takes longer than
 // the translation of an address that was not used lately; then, one batch of groups ahead of its
@@ -62,19 +72,22 @@ void Receiver::consume(rte_mbuf* packet) {
 // has more to wait for than memory gives at once.
 [[gnu::always_inline]] inline unsigned Receiver::find_streams(const Lane& lane) {
     std::size_t copies = 0;
+    // A frame of video is many packets of one stream, one behind the other.
+    const Member* last_sender = nullptr;
+    std::uint32_t last_ssrc = 0;
+    Stream* last_stream = nullptr;
     for (unsigned i = 0, count = lane.count; i < count; ++i) {
         const auto& packet = lane.packets[i];
-        const auto& sender = *packet.sender;
-        copies += sender.recipients.size() - 1;
-        Stream* stream = nullptr;
-        if (packet.bytes >= srtp::kRtpFixedHeaderBytes) {
-            Forwarder::prefetch_recipients(sender);
-            const auto& endpoint = *sender.endpoint;
-            stream = endpoint.streams.find(srtp::load_be32(packet.data + kSsrcAt));
-            if (stream != nullptr) prefetch(stream);
-            if (endpoint.hop.keyed()) endpoint.hop.newest()->rtp.prefetch_address();
+        copies += packet.sender->recipients.size() - 1;
+        streams_[i] = nullptr;
+        if (packet.bytes < srtp::kRtpFixedHeaderBytes) continue;
+        const auto ssrc = srtp::load_be32(packet.data + kSsrcAt);
+        if (packet.sender != last_sender || ssrc != last_ssrc) {
+            last_sender = packet.sender;
+            last_ssrc = ssrc;
+            last_stream = find_stream(*packet.sender, ssrc);
         }
-        streams_[i] = stream;
+        streams_[i] = last_stream;
     }
     return static_cast<unsigned>(copies);
 }

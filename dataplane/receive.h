@@ -71,8 +71,9 @@ class Receiver {
         srtp::StreamRx& rx() const { return stream != nullptr ? stream->rx : pending->rx; }
     };
 
-    // Looks the packets' streams up, and asks for them. Returns how many copies the lane asks for
-    // at most.
+    // Looks a stream up, null: it is not granted; and asks for it and for who receives it.
+    static Stream* find_stream(const Member& sender, std::uint32_t ssrc);
+    // Likewise those of all packets. Returns how many copies the lane asks for at most.
     unsigned find_streams(const Lane& lane);
     void prefetch_addresses(const Lane& lane);
     void prefetch_packets(const Lane& lane, const LaneGroup& group);

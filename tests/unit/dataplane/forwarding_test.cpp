@@ -218,6 +218,41 @@ TEST_P(Forwarding, second_endpoint_with_a_taken_ssrc_is_refused) {
     EXPECT_TRUE(bed->conserved());
 }
 
+TEST_P(Forwarding, two_streams_of_a_sender_that_take_turns_in_a_burst_stay_apart) {
+    auto bed = keyed_bed(2);
+    for (std::uint16_t i = 0; i < 12; ++i) {
+        bed->send_rtp(0, kSsrc, static_cast<std::uint16_t>(100 + i));
+        bed->send_rtp(0, kSsrc + 1, static_cast<std::uint16_t>(20000 + i));
+        if (i % 4 == 3) bed->step();
+    }
+    const auto received = bed->take(1);
+    for (const auto ssrc : {kSsrc, kSsrc + 1})
+        EXPECT_EQ(std::ranges::count(received, ssrc, &Received::ssrc), 12);
+    EXPECT_EQ(bed->refused(1), 0u);
+    EXPECT_TRUE(bed->conserved());
+}
+
+TEST_P(Forwarding, a_taken_ssrc_is_refused_right_behind_a_packet_of_its_owner_too) {
+    auto bed = keyed_bed(3);
+    // Of one worker where there are two, with nothing left to prove.
+    constexpr unsigned kOwner = 0, kTaker = 2;
+    for (std::uint16_t sequence = 10; sequence < 12; ++sequence) {
+        bed->send_rtp(kOwner, kSsrc, sequence);
+        bed->send_rtp(kTaker, kSsrc + 1, sequence);
+        bed->step();
+    }
+    ASSERT_EQ(bed->take(1).size(), 4u);
+    bed->send_rtp(kOwner, kSsrc, 12);
+    bed->send_rtp(kTaker, kSsrc, 13);
+    bed->step();
+    const auto received = bed->take(1);
+    ASSERT_EQ(received.size(), 1u);
+    EXPECT_EQ(received[0].sequence, 12);
+    EXPECT_EQ(bed->refused(1), 0u);
+    EXPECT_EQ(bed->dropped(Verdict::ssrc_owned), 1u);
+    EXPECT_TRUE(bed->conserved());
+}
+
 TEST_P(Forwarding, a_refused_ssrc_is_asked_for_again_once_an_ssrc_has_come_free) {
     auto bed = keyed_bed(3);
     bed->send_rtp(0, kSsrc, 10);
