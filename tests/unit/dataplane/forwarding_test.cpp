@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tests/support/hex.h"
 #include "tests/unit/dataplane/forwarding.h"
 
 namespace mdd::test {
