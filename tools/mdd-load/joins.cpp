@@ -6,8 +6,9 @@
 namespace mdd::load {
 namespace {
 
-// Between the last packet that a leaver is owed and the word to mdd: what is on its way arrives.
-constexpr std::uint64_t kPartingPerSecond = 20;  // 50 ms
+// Between the last packet that a leaver is owed and the word to mdd, what is on its way arrives: so
+// long at least, and where nothing later comes to show that it has, so long at most.
+constexpr std::chrono::milliseconds kShortestParting{50}, kLongestParting{3000};
 constexpr unsigned kMostAtOnce = 16;
 constexpr std::uint64_t kCalm_seconds = 2;
 
@@ -114,6 +115,7 @@ void Joins::on_ended(EndpointIndex endpoint, Tsc now) {
     if (world_.is_present(endpoint)) --present_;
     world_.leave(endpoint, now);
     real_->leave(endpoint);
+    std::erase_if(partings_, [&](const Parting& parting) { return parting.endpoint == endpoint; });
     returns_.push_back({now + ticks(world_.scenario().churn.away), endpoint, 0});
 }
 
@@ -140,14 +142,34 @@ void Joins::make_unrest(Tsc now) {
             world_.leave(*endpoint, now);
             --present_;
             ++counts_.departures;
-            partings_.push_back({now + ticks_per_second_ / kPartingPerSecond, *endpoint, 0});
-            returns_.push_back({now + ticks(world_.scenario().churn.away), *endpoint, 0});
+            partings_.push_back({now, *endpoint});
         }
     }
     if (now >= storm_.next) {
         storm_.next += storm_.interval;
         if (const auto endpoint = someone(now)) begin(*endpoint, now);
     }
+}
+
+// Has the leaver everything that it is owed? An mdd whose core was away for a while still works on
+// packets from before; one that was sent later comes behind them.
+bool Joins::has_all(const Parting& parting, Tsc now) const {
+    const auto passed = now - parting.left;
+    return passed >= ticks(kLongestParting) ||
+           (passed >= ticks(kShortestParting) &&
+            world_.endpoint(parting.endpoint).heard > parting.left);
+}
+
+void Joins::part(Tsc now) {
+    std::erase_if(partings_, [&](const Parting& parting) {
+        if (!has_all(parting, now)) return false;
+        if (real_ != nullptr)
+            real_->leave(parting.endpoint);
+        else
+            put_out_(parting.endpoint);
+        returns_.push_back({now + ticks(world_.scenario().churn.away), parting.endpoint, 0});
+        return true;
+    });
 }
 
 void Joins::repeat(Tsc now) {
@@ -172,13 +194,7 @@ void Joins::poll(Tsc now) {
     }
     if (real_ != nullptr) take_events(now);
     make_unrest(now);
-    while (!partings_.empty() && partings_.front().at <= now) {
-        if (real_ != nullptr)
-            real_->leave(partings_.front().endpoint);
-        else
-            put_out_(partings_.front().endpoint);
-        partings_.pop_front();
-    }
+    part(now);
     while (!returns_.empty() && returns_.front().at <= now) {
         begin(returns_.front().endpoint, now);
         returns_.pop_front();

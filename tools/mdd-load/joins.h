@@ -58,6 +58,11 @@ class Joins {
         EndpointIndex endpoint;
         Generation generation;  // a repeat is for this one only
     };
+    // Of an endpoint that has left, until mdd hears of it.
+    struct Parting {
+        Tsc left;
+        EndpointIndex endpoint;
+    };
     // Events at an even pace.
     struct Pace {
         Tsc next = kNever;
@@ -75,6 +80,8 @@ class Joins {
     bool is_calm(EndpointIndex endpoint, Tsc now) const;
     std::optional<EndpointIndex> someone(Tsc now);
     void make_unrest(Tsc now);
+    bool has_all(const Parting& parting, Tsc now) const;
+    void part(Tsc now);
     void repeat(Tsc now);
 
     World& world_;
@@ -87,8 +94,9 @@ class Joins {
     Pace first_joins_, churn_, storm_;
     EndpointIndex next_to_join_ = 0;
     std::uint32_t present_ = 0;
-    std::vector<bool> is_asking_;                   // by endpoint: a handshake is under way
-    std::deque<Due> repeats_, partings_, returns_;  // each in order of time
+    std::vector<bool> is_asking_;        // by endpoint: a handshake is under way
+    std::deque<Due> repeats_, returns_;  // each in order of time
+    std::vector<Parting> partings_;
     std::vector<std::uint8_t> frame_;
 };
 

@@ -116,7 +116,8 @@ Schema<ChurnSection> churn_rows() {
              integer<std::uint32_t>(0, 100'000, "endpoints"), 0u, Reload::start,
              "Endpoints that are put out of their conference and join again, with new keys.");
     rows.key("away", &ChurnSection::away, duration(milliseconds(100), seconds(60)),
-             milliseconds(500), Reload::start, "How long each of them is away.");
+             milliseconds(500), Reload::start,
+             "How long each of them is away, once it was put out.");
     return rows;
 }
 

@@ -182,7 +182,9 @@ const Sent* Verifier::match_header(const Rtp& rtp, Leg& leg, const srtp::RtpView
 
 void Verifier::settle(const Rtp& rtp, Leg& leg, const Sent& sent, KindCount& count, Tsc now) {
     const auto receiver = rtp.arrival->receiver;
-    const bool is_owed = sent.at >= since_ && world_.endpoint(receiver).presence.covers(sent.at);
+    auto& endpoint = world_.endpoint(receiver);
+    endpoint.heard = std::max(endpoint.heard, sent.at);
+    const bool is_owed = sent.at >= since_ && endpoint.presence.covers(sent.at);
     if (leg.run == 0) ++legs_heard_;
     place(leg, sent, count, is_owed, now);
     if (is_owed) ++tally_.by_conference[world_.plan().conference_of(receiver)];

@@ -40,6 +40,7 @@ struct Endpoint {
     KeysetPtr receive;                // server_write, of the newest handshake
     KeysetPtr receive_before;         // of the one before; packets under it may be under way
     Presence presence;
+    Tsc heard = 0;                 // when the latest sent RTP packet that it received was sent
     bool is_inside = false;        // of the call, even while it is owed nothing
     Tsc keyed_at = 0;              // the end of the newest handshake
     std::uint32_t rtcp_index = 0;  // next SRTCP index to send with

@@ -210,23 +210,58 @@ TEST_F(JoinsTest, AnAnswerToAnotherHandshakeIsNone) {
 class ChurnTest : public JoinsTest {
   protected:
     ChurnTest() : JoinsTest("[churn]\nper_second = 10\naway = \"200ms\"\n") {}
+
+    // At 5100 one of those in the call leaves.
+    void let_one_leave() {
+        joins_.start(0);
+        run(0, 10, true);
+        joins_.begin_unrest(5000);
+        run(5000, 5101, true);
+        joins_.end_unrest();
+        ASSERT_EQ(joins_.counts().departures, 1u);
+    }
+    // A packet that was sent then has come to everybody.
+    void hear(Tsc sent_at) {
+        for (auto& endpoint : world_.endpoints()) endpoint.heard = sent_at;
+    }
 };
 
 TEST_F(ChurnTest, WhoLeavesIsPutOutAfterAMomentAndComesBackUnderNewKeys) {
-    joins_.start(0);
-    run(0, 10, true);
-    joins_.begin_unrest(5000);
-    run(5000, 5101, true);
+    let_one_leave();
     EXPECT_EQ(joins_.present(), 5u);
+    hear(5101);
+    run(5101, 5150, true);
     EXPECT_TRUE(put_out_.empty());
-    joins_.end_unrest();
-    run(5101, 5200, true);
+    run(5150, 5200, true);
     ASSERT_EQ(put_out_.size(), 1u);
     EXPECT_FALSE(world_.is_present(put_out_[0]));
     run(5200, 5400, true);
     EXPECT_TRUE(joins_.all_present());
     EXPECT_EQ(world_.endpoint(put_out_[0]).generation, 2u);
     EXPECT_EQ(world_.endpoint(put_out_[0]).joins, 2u);
+}
+
+TEST_F(ChurnTest, WhoLeavesIsNotPutOutUntilSomethingSentLaterHasCome) {
+    let_one_leave();
+    hear(5100);
+    run(5101, 5900, true);
+    EXPECT_TRUE(put_out_.empty()) << "what it is owed may still be in mdd's queue";
+    hear(5101);
+    run(5900, 5901, true);
+    EXPECT_EQ(put_out_.size(), 1u);
+    run(5901, 6101, true);
+    EXPECT_TRUE(joins_.all_present()) << "it is away for as long as ever";
+}
+
+TEST_F(ChurnTest, WhoLeavesASilentConferenceIsPutOutAfterThreeSeconds) {
+    let_one_leave();
+    run(5101, 8100, true);
+    EXPECT_TRUE(put_out_.empty());
+    run(8100, 8101, true);
+    EXPECT_EQ(put_out_.size(), 1u);
+    run(8101, 10000, true);
+    EXPECT_EQ(put_out_.size(), 1u);
+    EXPECT_TRUE(joins_.all_present());
 }
 
 class StormTest : public JoinsTest {

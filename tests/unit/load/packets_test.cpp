@@ -270,6 +270,19 @@ TEST_F(Packets, OnlyWhatTheReceiverIsOwedCounts) {
     EXPECT_EQ(lab.verifier.tally().latency.count(), 1u);
 }
 
+TEST_F(Packets, AReceiverHasHeardTheLatestSentOfWhatCameOwedOrNot) {
+    Lab lab;
+    const auto heard = [&lab] { return lab.world.endpoint(kReceiver).heard; };
+    const auto first = *lab.relay->forward(lab.send(10));
+    lab.receive(*lab.relay->forward(lab.send(12)), 20);
+    EXPECT_EQ(heard(), 12u);
+    lab.receive(first, 21);
+    EXPECT_EQ(heard(), 12u);
+    lab.world.leave(kReceiver, 13);
+    lab.receive(*lab.relay->forward(lab.send(14)), 22);
+    EXPECT_EQ(heard(), 14u);
+}
+
 TEST_F(Packets, WhatComesUnderKeysThatSomebodyIsAboutToGetIsNoBadTag) {
     Lab lab;
     lab.world.pause(kReceiver, 9);
