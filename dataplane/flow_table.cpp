@@ -9,11 +9,11 @@ namespace mdd {
 FlowTable::FlowTable(std::size_t flows)
     : mask_(std::bit_ceil(2 * flows + 2) - 1), entries_(mask_ + 1) {}
 
-void FlowTable::put(const Flow& flow, Member* member, const Endpoint* endpoint) {
+void FlowTable::put(const FlowKey& flow, Member* member, const Endpoint* endpoint) {
     entries_[find_place(flow, start_of(flow))] = {flow, member, endpoint};
 }
 
-void FlowTable::erase(const Flow& flow) {
+void FlowTable::erase(const FlowKey& flow) {
     auto hole = find_place(flow, start_of(flow));
     if (entries_[hole].member == nullptr) return;
     // What stands behind the hole moves into it, unless it would come to stand before its start.

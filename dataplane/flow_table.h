@@ -24,20 +24,39 @@ struct Flow {
     bool operator==(const Flow&) const = default;
 };
 
+// A flow as the table hashes and compares it: two words, of an address and a port each.
+struct FlowKey {
+    FlowKey(const Flow& flow) : remote(pack(flow.remote)), local(pack(flow.local)) {}
+    FlowKey() = default;
+
+    // Asked at once: which of the words differs, nobody wants to know.
+    bool operator==(const FlowKey& other) const {
+        return ((remote ^ other.remote) | (local ^ other.local)) == 0;
+    }
+
+    std::uint64_t remote = 0, local = 0;
+
+  private:
+    static std::uint64_t pack(const net::SocketAddress& address) {
+        return std::uint64_t{static_cast<std::uint32_t>(address.ip)} << 16 |
+               static_cast<std::uint16_t>(address.port);
+    }
+};
+
 class FlowTable {
   public:
     // Room for `flows`; never grows.
     explicit FlowTable(std::size_t flows);
 
     // Step one: where the look-up will begin. Asks for the memory there and does not wait for it.
-    std::size_t prefetch(const Flow& flow) const {
+    std::size_t prefetch(const FlowKey& flow) const {
         const auto place = start_of(flow);
         srtp::prefetch(&entries_[place]);
         return place;
     }
     // Step two, with the answer of step one: who has this address, null when nobody. Asks for the
     // member and its endpoint, and does not wait for them.
-    Member* find_and_prefetch(const Flow& flow, std::size_t place) const {
+    Member* find_and_prefetch(const FlowKey& flow, std::size_t place) const {
         const auto& entry = entries_[find_place(flow, place)];
         if (entry.member != nullptr) {
             srtp::prefetch(entry.member);
@@ -45,38 +64,34 @@ class FlowTable {
         }
         return entry.member;
     }
-    Member* find(const Flow& flow) const {
+    Member* find(const FlowKey& flow) const {
         return entries_[find_place(flow, start_of(flow))].member;
     }
 
     // Enters a flow, or gives one that is there to another member. `endpoint`: the member's, for as
     // long as the flow is here; null: it has none. Precondition: there is room.
-    void put(const Flow& flow, Member* member, const Endpoint* endpoint = nullptr);
+    void put(const FlowKey& flow, Member* member, const Endpoint* endpoint = nullptr);
     // Nothing happens when it is not there.
-    void erase(const Flow& flow);
+    void erase(const FlowKey& flow);
 
   private:
     // Two to a cache line, none across one.
     struct alignas(32) Entry {
-        Flow flow;
+        FlowKey flow;
         Member* member = nullptr;  // null: free
         // Here too, so that nobody waits for the member to ask for it.
         const Endpoint* endpoint = nullptr;
     };
     // Two instructions, and addresses or ports that follow each other collide less often than by
     // chance. Every CPU that DPDK runs on has them.
-    [[gnu::target("sse4.2")]] std::size_t start_of(const Flow& flow) const {
-        return _mm_crc32_u64(_mm_crc32_u64(0, pack(flow.local)), pack(flow.remote)) & mask_;
+    [[gnu::target("sse4.2")]] std::size_t start_of(const FlowKey& flow) const {
+        return _mm_crc32_u64(_mm_crc32_u64(0, flow.local), flow.remote) & mask_;
     }
     // Where the flow is, or the free entry where it would be.
-    std::size_t find_place(const Flow& flow, std::size_t place) const {
+    std::size_t find_place(const FlowKey& flow, std::size_t place) const {
         while (entries_[place].member != nullptr && entries_[place].flow != flow)
             place = (place + 1) & mask_;
         return place;
-    }
-    static std::uint64_t pack(const net::SocketAddress& address) {
-        return std::uint64_t{static_cast<std::uint32_t>(address.ip)} << 16 |
-               static_cast<std::uint16_t>(address.port);
     }
 
     std::size_t mask_;

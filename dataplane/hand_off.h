@@ -30,6 +30,8 @@ class HandOff {
     explicit HandOff(const std::vector<HandOffQueue*>& to_worker)
         : to_worker_(to_worker), boxes_(to_worker.size()) {}
 
+    // There is nobody to hand anything to.
+    bool is_alone() const { return to_worker_.size() < 2; }
     // Precondition: at most kMaxBurst since the last flush().
     void add(WorkerIndex owner, const HandedPacket& packet) {
         auto& box = boxes_[owner];

@@ -60,54 +60,70 @@ void Ingress::drop(rte_mbuf* packet, Verdict verdict) {
     free_packet(packet);
 }
 
-[[gnu::always_inline]] inline bool Ingress::is_media_port(net::Be16 port) const {
-    // Few, and mostly the first one. Not std::find(), which compares four at a time.
-    return std::ranges::find(config_.udp_ports, net::from_be(port)) != config_.udp_ports.end();
+bool Ingress::refuse(rte_mbuf* packet, Verdict verdict) {
+    drop(packet, verdict);
+    return false;
 }
 
-[[gnu::always_inline]] inline void Ingress::udp(const Entrance& entrance, Arrival& arrival) {
-    auto* packet = arrival.packet;
-    const auto& parsed = arrival.frame;
-    if (parsed.destination.ip != entrance.address || !is_media_port(parsed.destination.port))
-        return drop(packet, Verdict::not_for_us);
-    if (parsed.payload_bytes > kMaxDatagramBytes) return drop(packet, Verdict::bad_udp);
-    const auto kind = srtp::classify_datagram(net::payload_of(frame_bytes(packet), parsed));
+[[gnu::always_inline]] inline bool Ingress::is_for_us(const Entrance& entrance,
+                                                      const net::SocketAddress& to) const {
+    if (to.ip != entrance.address) return false;
+    return to.port == entrance.first_udp_port ||
+           std::ranges::find(config_.udp_ports, net::from_be(to.port)) != config_.udp_ports.end();
+}
+
+[[gnu::always_inline]] inline bool Ingress::udp(const Entrance& entrance, rte_mbuf* packet,
+                                                const net::Frame& parsed, Arrival& arrival) {
+    if (!is_for_us(entrance, parsed.destination)) return refuse(packet, Verdict::not_for_us);
+    if (parsed.payload_bytes > kMaxDatagramBytes) return refuse(packet, Verdict::bad_udp);
+    auto* data = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, parsed.payload_offset);
+    const auto kind = srtp::classify_datagram(Bytes(data, parsed.payload_bytes));
     switch (kind) {
         case DatagramKind::dtls:
-            return dtls(entrance.port, packet, parsed);
+            dtls(entrance.port, packet, parsed);
+            return false;
         case DatagramKind::stun:
-            return drop(packet, Verdict::stun_unknown_ufrag);
+            return refuse(packet, Verdict::stun_unknown_ufrag);
         case DatagramKind::unknown:
-            return drop(packet, Verdict::demux_unknown);
+            return refuse(packet, Verdict::demux_unknown);
         case DatagramKind::rtp:
         case DatagramKind::rtcp:
             break;
     }
+    // Part by part where they belong: put together first and copied as a whole, they would be
+    // loaded before they are stored.
+    const FlowKey flow({parsed.source, parsed.destination});
+    arrival.packet = packet;
+    arrival.data = data;
+    arrival.bytes = parsed.payload_bytes;
     arrival.is_rtcp = kind == DatagramKind::rtcp;
-    arrival.place = table_.flows().prefetch({parsed.source, parsed.destination});
-    ++arrived_;
+    arrival.flow = flow;
+    arrival.place = table_.flows().prefetch(flow);
+    return true;
 }
 
-[[gnu::always_inline]] inline void Ingress::frame(const Entrance& entrance, rte_mbuf* packet) {
+[[gnu::always_inline]] inline bool Ingress::frame(const Entrance& entrance, rte_mbuf* packet,
+                                                  Arrival& arrival) {
     // A frame in several segments is longer than any datagram we take.
-    if (packet->nb_segs != 1) return drop(packet, Verdict::bad_l2);
+    if (packet->nb_segs != 1) return refuse(packet, Verdict::bad_l2);
     poison_tailroom(packet);
     const bool checked = entrance.device_checks && has_checked_ip(packet);
-    auto& arrival = arrivals_[arrived_];
-    auto& parsed = arrival.frame;
+    net::Frame parsed;
     const auto verdict =
         net::parse_frame(frame_bytes(packet), parsed,
                          checked ? net::IpChecksum::verified_by_device : net::IpChecksum::verify);
-    if (verdict != Verdict::accepted) return drop(packet, verdict);
+    if (verdict != Verdict::accepted) return refuse(packet, verdict);
     switch (parsed.kind) {
-        case net::FrameKind::arp:
-            return arp(entrance.port, packet, net::payload_of(frame_bytes(packet), parsed));
-        case net::FrameKind::icmp:
-            return icmp(entrance.port, packet, parsed);
         case net::FrameKind::udp:
-            arrival.packet = packet;
-            return udp(entrance, arrival);
+            return udp(entrance, packet, parsed, arrival);
+        case net::FrameKind::arp:
+            arp(entrance.port, packet, net::payload_of(frame_bytes(packet), parsed));
+            return false;
+        case net::FrameKind::icmp:
+            icmp(entrance.port, packet, parsed);
+            return false;
     }
+    return false;
 }
 
 // Each pass asks for the memory that the next one reads, so that the packets of a burst wait for it
@@ -115,44 +131,37 @@ void Ingress::drop(rte_mbuf* packet, Verdict verdict) {
 void Ingress::sort(PortIndex port, rte_mbuf** packets, unsigned count, MediaLanes& lanes) {
     counters_.received.add(count);
     for (unsigned i = 0; i < count; ++i) prefetch_frame(packets[i]);
-    arrived_ = 0;
     const auto& binding = config_.ports[port];
-    const Entrance entrance{port, binding.address, binding.port->features().rx_ipv4_checksum};
-    for (unsigned i = 0; i < count; ++i) frame(entrance, packets[i]);
-    look_up();
-    place(lanes);
+    const Entrance entrance{port, binding.address, net::to_be(config_.udp_ports.front()),
+                            binding.port->features().rx_ipv4_checksum};
+    unsigned arrived = 0;
+    for (unsigned i = 0; i < count; ++i) arrived += frame(entrance, packets[i], arrivals_[arrived]);
+    look_up(arrived, lanes);
+    if (hand_off_.is_alone()) return;
+    hand_off(lanes.rtp, false);
+    hand_off(lanes.rtcp, true);
+    counters_.handed_over.add(
+        hand_off_.flush([this](rte_mbuf* packet) { drop(packet, Verdict::handoff_full); }));
 }
 
-void Ingress::look_up() {
-    for (unsigned i = 0; i < arrived_; ++i) {
-        auto& arrival = arrivals_[i];
-        arrival.sender = table_.flows().find_and_prefetch(
-            {arrival.frame.source, arrival.frame.destination}, arrival.place);
-        if (arrival.sender != nullptr) prefetch_second_line(arrival.packet);
-    }
-}
-
-void Ingress::place(MediaLanes& lanes) {
+void Ingress::look_up(unsigned arrived, MediaLanes& lanes) {
     // Of whom a flood would be: together they cost less.
     std::array<rte_mbuf*, kMaxBurst> strangers;
     unsigned strange = 0;
-    for (unsigned i = 0; i < arrived_; ++i) {
-        const auto& [packet, frame, is_rtcp, place, sender] = arrivals_[i];
+    for (unsigned i = 0; i < arrived; ++i) {
+        const auto& arrival = arrivals_[i];
+        auto* sender = table_.flows().find_and_prefetch(arrival.flow, arrival.place);
         if (sender == nullptr) {
-            strangers[strange++] = packet;
-        } else if (sender->owner != config_.index) {
-            hand_off(arrivals_[i]);
-        } else {
-            auto* data = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, frame.payload_offset);
-            (is_rtcp ? lanes.rtcp : lanes.rtp).add({packet, data, frame.payload_bytes, sender});
+            strangers[strange++] = arrival.packet;
+            continue;
         }
+        prefetch_second_line(arrival.packet);
+        (arrival.is_rtcp ? lanes.rtcp : lanes.rtp)
+            .add({arrival.packet, arrival.data, arrival.bytes, sender});
     }
-    if (strange != 0) {
-        counters_.drop(Verdict::unknown_source, strange);
-        free_packets(strangers.data(), strange);
-    }
-    counters_.handed_over.add(
-        hand_off_.flush([this](rte_mbuf* packet) { drop(packet, Verdict::handoff_full); }));
+    if (strange == 0) return;
+    counters_.drop(Verdict::unknown_source, strange);
+    free_packets(strangers.data(), strange);
 }
 
 void Ingress::arp(PortIndex port, rte_mbuf* packet, Bytes payload) {
@@ -183,7 +192,7 @@ void Ingress::arp(PortIndex port, rte_mbuf* packet, Bytes payload) {
     free_packet(packet);
 }
 
-void Ingress::icmp(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
+void Ingress::icmp(PortIndex port, rte_mbuf* packet, net::Frame parsed) {
     const auto& binding = config_.ports[port];
     const srtp::MutableBytes bytes(rte_pktmbuf_mtod(packet, std::uint8_t*),
                                    rte_pktmbuf_data_len(packet));
@@ -196,7 +205,7 @@ void Ingress::icmp(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
     egress_.send_frame(reply, port);
 }
 
-void Ingress::dtls(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
+void Ingress::dtls(PortIndex port, rte_mbuf* packet, net::Frame parsed) {
     const Notice notice{.kind = Notice::Kind::dtls,
                         .worker = config_.index,
                         .port = port,
@@ -209,14 +218,24 @@ void Ingress::dtls(PortIndex port, rte_mbuf* packet, const net::Frame& parsed) {
     if (!mailbox_.notify_unproven(notice)) drop(packet, Verdict::dtls_rate);
 }
 
-void Ingress::hand_off(const Arrival& arrival) {
-    unpoison_room(arrival.packet);
-    hand_off_.add(arrival.sender->owner, {.packet = arrival.packet,
-                                          .datagram_offset = arrival.frame.payload_offset,
-                                          .datagram_bytes = arrival.frame.payload_bytes,
-                                          .conference = arrival.sender->conference,
-                                          .member = arrival.sender->slot,
-                                          .is_rtcp = arrival.is_rtcp});
+void Ingress::hand_off(Lane& lane, bool is_rtcp) {
+    unsigned kept = 0;
+    for (unsigned i = 0; i < lane.count; ++i) {
+        const auto& [packet, data, bytes, sender] = lane.packets[i];
+        if (sender->owner == config_.index) {
+            lane.packets[kept++] = lane.packets[i];
+            continue;
+        }
+        unpoison_room(packet);
+        const auto offset = data - rte_pktmbuf_mtod(packet, const std::uint8_t*);
+        hand_off_.add(sender->owner, {.packet = packet,
+                                      .datagram_offset = static_cast<std::uint16_t>(offset),
+                                      .datagram_bytes = bytes,
+                                      .conference = sender->conference,
+                                      .member = sender->slot,
+                                      .is_rtcp = is_rtcp});
+    }
+    lane.count = kept;
 }
 
 void Ingress::sort_handed(const HandedPacket* packets, unsigned count, MediaLanes& lanes) {

@@ -27,29 +27,34 @@ class Ingress {
     // checksum is good.
     struct Entrance {
         PortIndex port;
-        net::Be32 address;  // ours
+        net::Be32 address;         // ours
+        net::Be16 first_udp_port;  // mostly the only one
         bool device_checks;
     };
     // A media datagram whose sender is being looked up. On a line of its own, so that its place is
     // quickly found.
     struct alignas(64) Arrival {
         rte_mbuf* packet;
-        net::Frame frame;
+        std::uint8_t* data;  // first byte of the UDP payload
+        std::uint16_t bytes;
         bool is_rtcp;
+        FlowKey flow;
         std::size_t place;  // in the flow table
-        Member* sender;
     };
-    void frame(const Entrance& entrance, rte_mbuf* packet);
-    void look_up();
-    void place(MediaLanes& lanes);
+    // Both: whether it is media, and now in `arrival`; else it has met its end.
+    bool frame(const Entrance& entrance, rte_mbuf* packet, Arrival& arrival);
+    bool udp(const Entrance& entrance, rte_mbuf* packet, const net::Frame& frame, Arrival& arrival);
+    // The first `arrived` of the arrivals into their lanes; strangers' meet their end.
+    void look_up(unsigned arrived, MediaLanes& lanes);
+    // What is in the lane and not of this worker's senders, to its owner.
+    void hand_off(Lane& lane, bool is_rtcp);
     void arp(PortIndex port, rte_mbuf* packet, srtp::Bytes payload);
-    void icmp(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
-    // Keeps a media datagram in its place among the arrivals.
-    void udp(const Entrance& entrance, Arrival& arrival);
-    void dtls(PortIndex port, rte_mbuf* packet, const net::Frame& frame);
-    void hand_off(const Arrival& arrival);
+    // These by value: what is referred to cannot stay in registers, for any packet.
+    void icmp(PortIndex port, rte_mbuf* packet, net::Frame frame);
+    void dtls(PortIndex port, rte_mbuf* packet, net::Frame frame);
     void drop(rte_mbuf* packet, srtp::Verdict verdict);
-    bool is_media_port(net::Be16 port) const;
+    bool refuse(rte_mbuf* packet, srtp::Verdict verdict);  // drops; false
+    bool is_for_us(const Entrance& entrance, const net::SocketAddress& to) const;
 
     const WorkerConfig& config_;
     Table& table_;
@@ -58,7 +63,6 @@ class Ingress {
     Counters& counters_;
     HandOff hand_off_;
     std::array<Arrival, kMaxBurst> arrivals_;
-    unsigned arrived_ = 0;
 };
 
 }  // namespace mdd

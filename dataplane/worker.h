@@ -29,7 +29,7 @@ struct PortBinding {
 struct WorkerConfig {
     WorkerIndex index = 0;
     std::vector<PortBinding> ports;        // by PortIndex; the same ports on every worker
-    std::vector<std::uint16_t> udp_ports;  // media ports, host order
+    std::vector<std::uint16_t> udp_ports;  // media ports, host order; at least one
     rte_mempool* pool = nullptr;           // for copies and packets of our own
     unsigned burst = 32;                   // 1..64
     unsigned replay_window = srtp::kReplayWindowPackets;

@@ -2,6 +2,7 @@
 // that they are stored and loaded without swapping on any host.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -9,13 +10,11 @@
 
 namespace mdd::net {
 
-// Folds a running sum to 16 bits; 0 only if every summed byte was 0.
+// Folds a running sum to 16 bits; 0 only if every summed byte was 0. The upper half of a number
+// added to itself with its halves exchanged is the sum of both with the carry of the lower one.
 constexpr std::uint16_t fold_sum(std::uint64_t sum) {
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>(sum);
+    const auto half = static_cast<std::uint32_t>((sum + std::rotl(sum, 32)) >> 32);
+    return static_cast<std::uint16_t>((half + std::rotl(half, 16)) >> 16);
 }
 
 // One's-complement sum of `bytes`, folded to 16 bits, not complemented; an odd last byte counts as

@@ -13,10 +13,11 @@ enum class DatagramKind : std::uint8_t { unknown, stun, dtls, rtp, rtcp };
 inline DatagramKind classify_datagram(Bytes datagram) {
     if (datagram.empty()) return DatagramKind::unknown;
     const auto first = datagram[0];
+    if (first >= 128 && first <= 191 && datagram.size() >= 2)
+        return datagram[1] >= 192 && datagram[1] <= 223 ? DatagramKind::rtcp : DatagramKind::rtp;
     if (first <= 3) return DatagramKind::stun;
     if (first >= 20 && first <= 63) return DatagramKind::dtls;
-    if (first < 128 || first > 191 || datagram.size() < 2) return DatagramKind::unknown;
-    return datagram[1] >= 192 && datagram[1] <= 223 ? DatagramKind::rtcp : DatagramKind::rtp;
+    return DatagramKind::unknown;
 }
 
 }  // namespace mdd::srtp

@@ -11,7 +11,7 @@
 namespace mdd::test {
 namespace {
 
-const auto kOurs = *net::parse_socket_address("10.9.0.1:5004");
+const net::SocketAddress kOurs{*net::parse_ipv4("10.9.0.1"), net::to_be(WorkerBed::kUdpPort)};
 
 net::MacAddress mac_of(unsigned member) {
     return {{2, 0, 0, 0, 1, static_cast<std::uint8_t>(member)}};
@@ -43,7 +43,7 @@ WorkerBed::WorkerBed(const BedOptions& options) : options_(options), random_(nex
         WorkerConfig config{.index = static_cast<WorkerIndex>(w),
                             .ports = {{&ring_->port(), kOurs.ip, static_cast<int>(w),
                                        static_cast<std::uint16_t>(w)}},
-                            .udp_ports = {5004},
+                            .udp_ports = {kUdpPort, kOtherUdpPort},
                             .pool = pool_.get(),
                             .adaptive_idle = false,
                             .conferences = options.conferences,

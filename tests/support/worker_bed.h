@@ -40,6 +40,8 @@ struct Received {
 class WorkerBed {
   public:
     static constexpr std::size_t kHandOffRoom = 1024;
+    // Where the workers take media; all members send to the first one.
+    static constexpr std::uint16_t kUdpPort = 5004, kOtherUdpPort = 3478;
     // Payload types; the bed's conference calls the one audio.
     static constexpr std::uint8_t kVideoType = 96, kAudioType = 111;
 

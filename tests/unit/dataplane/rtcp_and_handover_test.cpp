@@ -268,6 +268,29 @@ TEST_F(Worker2, echo_is_answered_from_a_buffer_of_the_worker) {
     EXPECT_TRUE(bed->conserved());
 }
 
+TEST_F(Worker2, media_is_for_us_at_each_of_our_udp_ports_and_nowhere_else) {
+    constexpr std::size_t kAddressAt = 14 + 16, kPortAt = 14 + 20 + 2;
+    const auto to = [&](std::uint16_t port) {
+        auto frame = WorkerBed::frame_from(77, Packet(60, 0x80));
+        srtp::store_be16(&frame[kPortAt], port);
+        return frame;
+    };
+    bed->ring().inject(0, to(WorkerBed::kUdpPort));
+    bed->ring().inject(0, to(WorkerBed::kOtherUdpPort));
+    bed->step();
+    EXPECT_EQ(bed->dropped(Verdict::unknown_source), 2u);
+    bed->ring().inject(0, to(WorkerBed::kUdpPort + 1));
+    auto elsewhere = to(WorkerBed::kUdpPort);
+    // Of the checksum, the sum of both stays.
+    ++elsewhere[kAddressAt + 3];
+    --elsewhere[kAddressAt + 1];
+    bed->ring().inject(0, elsewhere);
+    bed->step();
+    EXPECT_EQ(bed->dropped(Verdict::not_for_us), 2u);
+    EXPECT_EQ(bed->dropped(Verdict::unknown_source), 2u);
+    EXPECT_TRUE(bed->conserved());
+}
+
 TEST_F(Worker2, arp_for_us_is_answered_and_learnt) {
     std::array<std::uint8_t, net::kArpFrameBytes> request{};
     const net::MacAddress asker{{2, 0, 0, 0, 1, 0}};
