@@ -31,7 +31,7 @@ struct WorkerConfig {
     std::vector<PortBinding> ports;        // by PortIndex; the same ports on every worker
     std::vector<std::uint16_t> udp_ports;  // media ports, host order; at least one
     rte_mempool* pool = nullptr;           // for copies and packets of our own
-    unsigned burst = 32;                   // 1..64
+    unsigned burst = kDefaultBurst;        // 1..kMaxBurst
     unsigned replay_window = srtp::kReplayWindowPackets;
     bool adaptive_idle = true;  // may sleep after many empty polls
     bool sheds = true;  // empties queues that stay full, so that what is lost is lost fairly

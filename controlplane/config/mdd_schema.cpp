@@ -123,8 +123,8 @@ Schema<MediaConfig> media_rows() {
              list_of(integer<std::uint16_t>(1, 65535, "UDP ports"), 1, 16),
              std::vector<std::uint16_t>{5004}, Reload::start,
              "Where media, DTLS and RTCP arrive. One port serves every endpoint.");
-    rows.key("burst", &MediaConfig::burst, integer<unsigned>(1, kMaxBurst, "packets"), 32,
-             Reload::start, "Most packets taken from a queue at once.");
+    rows.key("burst", &MediaConfig::burst, integer<unsigned>(1, kMaxBurst, "packets"),
+             kDefaultBurst, Reload::start, "Most packets taken from a queue at once.");
     rows.key(
         "allow_plain", &MediaConfig::allow_plain, boolean(), false, Reload::start,
         "Also serve the SRTP_AEAD profiles, which have no end-to-end layer: the KMF's operator "

@@ -19,7 +19,8 @@
 namespace mdd::bench {
 namespace {
 
-constexpr unsigned kBareBurst = 32, kTogether = 8;
+// Packets taken at once, as many as the worker takes; buffers for copies taken and given at once.
+constexpr unsigned kBareBurst = kDefaultBurst, kBareCopies = 32, kTogether = 8;
 constexpr std::size_t kLine = 64, kRtpBytes = 12;
 // Headers, tag and a short EKT tag.
 constexpr std::size_t kAroundText = net::kHeaderBytes + kRtpBytes + srtp::kTagBytes + 1;
@@ -135,8 +136,8 @@ struct alignas(64) BareLoop::Core {
     std::array<BareStream*, kBareBurst> streams;
     std::array<Group, kBareBurst> groups;
     std::array<Opened, kTogether> opened;
-    std::array<rte_mbuf*, kBareBurst> fresh;
-    std::array<rte_mbuf*, kBareBurst> ready;
+    std::array<rte_mbuf*, kBareCopies> fresh;
+    std::array<rte_mbuf*, kBareCopies> ready;
     unsigned packet_count = 0, group_count = 0, fresh_count = 0, ready_count = 0;
     unsigned copies_left = 0;  // of this burst
     // Whose key is asked for next.
@@ -247,7 +248,7 @@ void BareLoop::Core::open(const Group& group) {
 // An empty buffer as the pool keeps it; null: there is none.
 inline rte_mbuf* BareLoop::Core::fresh_packet() {
     if (fresh_count == 0) {
-        const auto wanted = std::min(copies_left, kBareBurst);
+        const auto wanted = std::min(copies_left, kBareCopies);
         if (rte_mempool_get_bulk(pool, reinterpret_cast<void**>(fresh.data()), wanted) != 0)
             return nullptr;
         fresh_count = wanted;
@@ -287,7 +288,7 @@ void BareLoop::Core::copy_to(const BareReceiver& to, const Group& group) {
              nonce.bytes(), rtp, kRtpBytes, copy + kRtpBytes + bytes, srtp::kTagBytes);
         frame[frame_bytes - 1] = rtp[frame_bytes - net::kHeaderBytes - 1];
         ready[ready_count++] = packet;
-        if (ready_count == kBareBurst) send();
+        if (ready_count == kBareCopies) send();
     }
 }
 

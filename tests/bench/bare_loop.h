@@ -20,7 +20,7 @@ class BareLoop {
     BareLoop(const BareLoop&) = delete;
     BareLoop& operator=(const BareLoop&) = delete;
 
-    // Forwards one burst, 32 packets at most; returns how many copies it has sent.
+    // Forwards one burst, kDefaultBurst packets at most; returns how many copies it has sent.
     unsigned poll_once();
     // Throws when any packet so far did not verify, or was not sent.
     void check_losses() const;

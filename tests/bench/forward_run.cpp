@@ -15,7 +15,6 @@
 namespace mdd::bench {
 namespace {
 
-constexpr unsigned kBurst = 32;
 constexpr unsigned kMemoryMib = 96;
 constexpr unsigned kReceiveBuffers = 4095;
 
@@ -52,7 +51,7 @@ double run_once(Loop& loop, const ColdFeed& feed, const FanOutConfig& setting,
     std::uint64_t cycles = 0, sent = 0;
     const auto send = [&](std::uint64_t wanted) {
         for (cycles = sent = 0; sent < wanted;) {
-            feed.wait_for(kBurst);
+            feed.wait_for(kDefaultBurst);
             const auto start = rte_rdtsc();
             sent += round_of(loop);
             cycles += rte_rdtsc() - start;

@@ -98,7 +98,7 @@ double OverloadRun::cycles_per_packet(const Load& load, double seconds) {
     const auto before = worker.counters().received.read();
     std::uint64_t cycles = 0, received = 0;
     feed(load, seconds, [&] {
-        if (in_.waiting(0) < ColdFeed::kBatch) return;
+        if (in_.waiting(0) < kDefaultBurst) return;
         const auto start = rte_rdtsc();
         worker.poll_once();
         cycles += rte_rdtsc() - start;

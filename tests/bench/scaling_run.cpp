@@ -19,7 +19,6 @@
 namespace mdd::bench {
 namespace {
 
-constexpr unsigned kBurst = 32;
 constexpr unsigned kColdPackets = 65535, kWarmPackets = 256;
 constexpr unsigned kMemoryMib = 224;  // of each worker: its buffers and rings
 constexpr unsigned kHandOffPlaces = 1024;
@@ -101,7 +100,7 @@ Share work(Station& station, Slice& slice, bool cold) {
     slice.wait_for_start();
     const auto end = slice.end_tsc();
     while (!slice.over()) {
-        if (station.waiting() < kBurst) {
+        if (station.waiting() < kDefaultBurst) {
             if (cold) break;
             station.fill(kWarmPackets, cold);
         }

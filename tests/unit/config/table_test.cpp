@@ -70,7 +70,7 @@ TEST(Table, JsonSchemaNamesEveryKeyAndRequiresWhatIsRequired) {
     EXPECT_EQ(port.at("required"), (nlohmann::json{"device", "addresses"}));
     EXPECT_EQ(port.at("additionalProperties"), false);
     EXPECT_EQ(port.at("/properties/mtu/maximum"_json_pointer), 1900);
-    EXPECT_EQ(schema.at("/properties/media/properties/burst/default"_json_pointer), 32);
+    EXPECT_EQ(schema.at("/properties/media/properties/burst/default"_json_pointer), 64);
     EXPECT_EQ(schema.at("/properties/tls/additionalProperties/required"_json_pointer).size(), 3u);
     EXPECT_FALSE(schema.at("properties").contains("api"));
 }

@@ -16,7 +16,9 @@ constexpr std::uint32_t kAudio = kSsrc + 1, kVideo = kSsrc + 2;
 
 // Worker 0 owns everybody; what arrives at worker 1 is handed over.
 struct Overload : testing::Test {
-    static constexpr unsigned kBurst = 32;
+    static constexpr unsigned kBurst = kDefaultBurst;
+    // More than a queue holds, fewer than wait in a backlog.
+    static constexpr unsigned kTooMany = 256;
 
     void SetUp() override {
         ASSERT_EQ(srtp::aead_start(), srtp::AeadStart::ok);
@@ -46,7 +48,7 @@ struct Overload : testing::Test {
     void press() {
         send(0, kVideo, kAtItsPort, kBurst);
         send(1, kSsrc, kByTheOther, kBurst);
-        for (unsigned i = 0; i < WorkerBed::kHandOffRoom / kBurst + 8; ++i) {
+        for (unsigned sent = 0; sent < WorkerBed::kHandOffRoom + kTooMany; sent += kBurst) {
             send(0, kVideo, kAtItsPort, kBurst);
             send(1, kSsrc, kByTheOther, kBurst);
             work(1);
