@@ -116,6 +116,10 @@ void Joins::on_ended(EndpointIndex endpoint, Tsc now) {
     world_.leave(endpoint, now);
     real_->leave(endpoint);
     std::erase_if(partings_, [&](const Parting& parting) { return parting.endpoint == endpoint; });
+    return_later(endpoint, now);
+}
+
+void Joins::return_later(EndpointIndex endpoint, Tsc now) {
     returns_.push_back({now + ticks(world_.scenario().churn.away), endpoint, 0});
 }
 
@@ -152,7 +156,7 @@ void Joins::make_unrest(Tsc now) {
 }
 
 // Has the leaver everything that it is owed? An mdd whose core was away for a while still works on
-// packets from before; one that was sent later comes behind them.
+// packets from before; one that was sent later comes behind those that the same worker has.
 bool Joins::has_all(const Parting& parting, Tsc now) const {
     const auto passed = now - parting.left;
     return passed >= ticks(kLongestParting) ||
@@ -167,7 +171,7 @@ void Joins::part(Tsc now) {
             real_->leave(parting.endpoint);
         else
             put_out_(parting.endpoint);
-        returns_.push_back({now + ticks(world_.scenario().churn.away), parting.endpoint, 0});
+        return_later(parting.endpoint, now);
         return true;
     });
 }

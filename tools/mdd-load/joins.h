@@ -82,6 +82,7 @@ class Joins {
     void make_unrest(Tsc now);
     bool has_all(const Parting& parting, Tsc now) const;
     void part(Tsc now);
+    void return_later(EndpointIndex endpoint, Tsc now);
     void repeat(Tsc now);
 
     World& world_;

@@ -269,7 +269,9 @@ TEST_F(Worker2, echo_is_answered_from_a_buffer_of_the_worker) {
 }
 
 TEST_F(Worker2, media_is_for_us_at_each_of_our_udp_ports_and_nowhere_else) {
-    constexpr std::size_t kAddressAt = 14 + 16, kPortAt = 14 + 20 + 2;
+    // Of the destination, in the IPv4 and in the UDP header.
+    constexpr std::size_t kAddressAt = net::kEthernetBytes + 16;
+    constexpr std::size_t kPortAt = net::kEthernetBytes + net::kIpv4Bytes + 2;
     const auto to = [&](std::uint16_t port) {
         auto frame = WorkerBed::frame_from(77, Packet(60, 0x80));
         srtp::store_be16(&frame[kPortAt], port);
@@ -281,7 +283,7 @@ TEST_F(Worker2, media_is_for_us_at_each_of_our_udp_ports_and_nowhere_else) {
     EXPECT_EQ(bed->dropped(Verdict::unknown_source), 2u);
     bed->ring().inject(0, to(WorkerBed::kUdpPort + 1));
     auto elsewhere = to(WorkerBed::kUdpPort);
-    // Of the checksum, the sum of both stays.
+    // The sum of its words stays, and so does the checksum.
     ++elsewhere[kAddressAt + 3];
     --elsewhere[kAddressAt + 1];
     bed->ring().inject(0, elsewhere);
