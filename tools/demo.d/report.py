@@ -14,10 +14,12 @@ class Trace:
 
 
 def read_trace(path):
-    """Reads what `mdd-endpoint --trace` wrote."""
+    """Reads what `mdd-endpoint --trace` wrote, or has written so far."""
     trace = Trace()
     with open(path, encoding="ascii") as file:
         for line in file:
+            if not line.endswith("\n"):
+                break  # still being written
             kind, *fields = line.split(",")
             if kind == "tx":
                 trace.sent[int(fields[0]), int(fields[1])] = int(fields[2]) / 1000

@@ -40,7 +40,7 @@ Endpoint::Endpoint(boost::asio::io_context& loop, const Options& options)
               [this](srtp::Bytes datagram, const UdpAddress&, Clock::time_point at) {
                   on_datagram(datagram, at);
               }),
-      keys_(loop, identity_, options.handshake_timeout,
+      keys_(loop, identity_, options.handshake,
             {[this](srtp::Bytes datagram) { socket_.send(datagram); },
              [this](const srtp::HopKeys& keys) { on_keys(keys); },
              [this](EktKey key) { return on_ekt_key(std::move(key)); }, [this] { on_ended(); },
@@ -261,6 +261,8 @@ void Endpoint::generate() {
 
 void Endpoint::toggle_pause() {
     paused_ = !paused_;
+    // Who waits for that line may want to know what was sent until then.
+    trace_.flush();
     announce("{}\n", paused_ ? "paused" : "resumed");
 }
 
