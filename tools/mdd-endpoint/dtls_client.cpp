@@ -28,13 +28,6 @@ int check_fingerprint(X509_STORE_CTX* store, void* expected) {
     return 0;
 }
 
-unsigned int next_repeat_us(SSL*, unsigned int last_us) {
-    using std::chrono::microseconds;
-    if (last_us == 0) return static_cast<unsigned>(microseconds(DtlsClient::kFirstRepeat).count());
-    return std::min(2 * last_us,
-                    static_cast<unsigned>(microseconds(DtlsClient::kLongestRepeat).count()));
-}
-
 // A key must not travel under a weaker cipher than it is for (RFC 8870 §6). After the handshake the
 // records are ours, and those are AES-GCM.
 const char* ciphers_for(srtp::Profile profile) {
@@ -76,8 +69,9 @@ DtlsIdentity::DtlsIdentity(const std::filesystem::path& certificate,
     dtls::add_hello_extensions(context);
 }
 
-DtlsClient::DtlsClient(const DtlsIdentity& identity, std::function<void(srtp::Bytes)> send)
-    : identity_(identity), send_(std::move(send)) {
+DtlsClient::DtlsClient(const DtlsIdentity& identity, std::function<void(srtp::Bytes)> send,
+                       std::chrono::milliseconds first_repeat)
+    : identity_(identity), send_(std::move(send)), first_repeat_(first_repeat) {
     port_.out = [this](srtp::Bytes datagram) {
         tap_.note_sent(datagram);
         send_(datagram);
@@ -94,8 +88,17 @@ DtlsClient::DtlsClient(const DtlsIdentity& identity, std::function<void(srtp::By
             "OpenSSL cannot offer the SRTP profile");
     dtls::bind_hello_values(ssl_.get(), hello_);
     tunnel::attach_datagram_bio(ssl_.get(), port_);
+    SSL_set_app_data(ssl_.get(), this);
     DTLS_set_timer_cb(ssl_.get(), next_repeat_us);
     SSL_set_connect_state(ssl_.get());
+}
+
+unsigned DtlsClient::next_repeat_us(SSL* ssl, unsigned last_us) {
+    const std::chrono::microseconds first =
+        static_cast<const DtlsClient*>(SSL_get_app_data(ssl))->first_repeat_;
+    const auto longest = std::max<std::chrono::microseconds>(first, kLongestRepeat);
+    const auto next = last_us == 0 ? first : std::chrono::microseconds(2 * std::int64_t{last_us});
+    return static_cast<unsigned>(std::min(next, longest).count());
 }
 
 void DtlsClient::start() {

@@ -57,13 +57,17 @@ class DtlsClient {
         closed,  // the KMF sent close_notify
         failed,  // failure() says why
     };
-    // The first repeat of a lost flight comes this soon, later ones double up to the longest. No
-    // longer than a second: behind a tunnel that loses much, a flight takes several.
+    // The first repeat of a lost flight comes this soon where nothing else is said, later ones
+    // double up to the longest, or stay at the first where that is longer. No longer than a second:
+    // behind a tunnel that loses much, a flight takes several.
     static constexpr std::chrono::milliseconds kFirstRepeat{250};
     static constexpr std::chrono::milliseconds kLongestRepeat{1000};
+    static constexpr std::chrono::milliseconds kLongestFirstRepeat{60'000};
 
     // `send` is called with each datagram; its bytes are valid during the call only.
-    DtlsClient(const DtlsIdentity& identity, std::function<void(srtp::Bytes)> send);
+    // 0 < first_repeat <= kLongestFirstRepeat.
+    DtlsClient(const DtlsIdentity& identity, std::function<void(srtp::Bytes)> send,
+               std::chrono::milliseconds first_repeat = kFirstRepeat);
     DtlsClient(const DtlsClient&) = delete;
     DtlsClient& operator=(const DtlsClient&) = delete;
 
@@ -100,6 +104,9 @@ class DtlsClient {
   private:
     static constexpr std::size_t kEarlyDatagrams = 4;
 
+    // For DTLS_set_timer_cb: 0 for the first.
+    static unsigned next_repeat_us(SSL* ssl, unsigned last_us);
+
     void advance();
     void finish_handshake();
     void keep_early(srtp::Bytes datagram);
@@ -111,6 +118,7 @@ class DtlsClient {
 
     const DtlsIdentity& identity_;
     std::function<void(srtp::Bytes)> send_;
+    std::chrono::milliseconds first_repeat_;
     dtls::RecordTap tap_;
     dtls::HelloValues hello_;
     tunnel::DatagramPort port_;

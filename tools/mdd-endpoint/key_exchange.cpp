@@ -7,8 +7,8 @@
 namespace mdd::endpoint {
 
 KeyExchange::KeyExchange(boost::asio::io_context& loop, const DtlsIdentity& identity,
-                         std::chrono::milliseconds deadline, Events events)
-    : identity_(identity), deadline_(deadline), events_(std::move(events)), timer_(loop) {}
+                         const HandshakeTimes& times, Events events)
+    : identity_(identity), times_(times), events_(std::move(events)), timer_(loop) {}
 
 void KeyExchange::start() {
     if (pending_) return;
@@ -17,10 +17,13 @@ void KeyExchange::start() {
 }
 
 void KeyExchange::begin() {
-    pending_ = std::make_unique<DtlsClient>(identity_, [this](srtp::Bytes datagram) {
-        ++counters_.datagrams_sent;
-        events_.send(datagram);
-    });
+    pending_ = std::make_unique<DtlsClient>(
+        identity_,
+        [this](srtp::Bytes datagram) {
+            ++counters_.datagrams_sent;
+            events_.send(datagram);
+        },
+        times_.first_repeat);
     pending_->start();
     after_step();
 }
@@ -92,11 +95,12 @@ void KeyExchange::on_failed() {
 void KeyExchange::arm() {
     const auto repeat = pending_->time_to_repeat().value_or(DtlsClient::kLongestRepeat);
     // OpenSSL's clock is coarse: wake a little late rather than find nothing to do.
-    timer_.expires_after(repeat + std::chrono::milliseconds(1));
+    const auto late = std::chrono::milliseconds(1);
+    timer_.expires_at(std::min(Clock::now() + repeat, started_ + times_.deadline) + late);
     timer_.async_wait([this](const boost::system::error_code& cancelled) {
         if (cancelled || !pending_) return;
         pending_->on_time();
-        const bool in_time = Clock::now() - started_ < deadline_;
+        const bool in_time = Clock::now() - started_ < times_.deadline;
         // OpenSSL gives up after some repeats; within the deadline a new ClientHello is worth more
         // than an end.
         if (pending_->state() == DtlsClient::State::failed && in_time) {

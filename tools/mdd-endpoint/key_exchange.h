@@ -29,6 +29,12 @@ struct KeyExchangeCounters {
     std::string failure;  // of the last handshake that failed, or of the association
 };
 
+// How long a handshake may take, however often it is begun anew; how soon a flight is repeated.
+struct HandshakeTimes {
+    std::chrono::milliseconds deadline{0};
+    std::chrono::milliseconds first_repeat = DtlsClient::kFirstRepeat;
+};
+
 // One thread. Not movable.
 class KeyExchange {
   public:
@@ -43,10 +49,9 @@ class KeyExchange {
         std::function<void()> failed;  // the first handshake will not finish; counters say why
     };
 
-    // `identity` must outlive the object. `deadline` is for one handshake, however often it is
-    // begun anew.
+    // `identity` must outlive the object.
     KeyExchange(boost::asio::io_context& loop, const DtlsIdentity& identity,
-                std::chrono::milliseconds deadline, Events events);
+                const HandshakeTimes& times, Events events);
 
     // Begins a handshake: the first, or a new one beside the association that is in use. Does
     // nothing while one is under way.
@@ -67,7 +72,7 @@ class KeyExchange {
     void arm();
 
     const DtlsIdentity& identity_;
-    std::chrono::milliseconds deadline_;
+    HandshakeTimes times_;
     Events events_;
     boost::asio::steady_timer timer_;
     std::unique_ptr<DtlsClient> pending_;

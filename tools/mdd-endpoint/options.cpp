@@ -13,6 +13,10 @@
 namespace mdd::endpoint {
 namespace {
 
+double in_seconds(std::chrono::milliseconds span) {
+    return std::chrono::duration<double>(span).count();
+}
+
 struct Texts {
     std::string mdd;
     std::string bind;
@@ -27,6 +31,7 @@ struct Texts {
     std::string sdp;
     double seconds = 0;
     double handshake_timeout = 30;
+    double first_repeat = in_seconds(DtlsClient::kFirstRepeat);
 };
 
 std::uint64_t number(std::string_view text, std::uint64_t highest, std::string_view what) {
@@ -161,7 +166,8 @@ void convert(const Texts& texts, Options& options) {
     }
     if (options.cname.size() > 255) throw UsageError("--cname is at most 255 bytes.");
     options.run_time = milliseconds(texts.seconds);
-    options.handshake_timeout = milliseconds(texts.handshake_timeout);
+    options.handshake = {.deadline = milliseconds(texts.handshake_timeout),
+                         .first_repeat = milliseconds(texts.first_repeat)};
 }
 
 void declare(CLI::App& app, Texts& texts, Options& options) {
@@ -196,6 +202,10 @@ void declare(CLI::App& app, Texts& texts, Options& options) {
         ->check(CLI::NonNegativeNumber);
     app.add_option("--handshake-timeout", texts.handshake_timeout, "seconds for a handshake")
         ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    app.add_option("--first-repeat", texts.first_repeat,
+                   "seconds until a flight of the handshake is sent again for the first time")
+        ->check(CLI::Range(0.001, in_seconds(DtlsClient::kLongestFirstRepeat)))
         ->capture_default_str();
     app.add_option("--cname", options.cname, "RTCP CNAME; default random");
     app.add_flag("--start-paused", options.start_paused, "send no RTP until SIGUSR2");

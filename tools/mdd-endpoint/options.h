@@ -13,6 +13,7 @@
 #include "tools/dtls_srtp/fingerprint.h"
 #include "tools/mdd-endpoint/dtls_client.h"
 #include "tools/mdd-endpoint/generator.h"
+#include "tools/mdd-endpoint/key_exchange.h"
 #include "tools/mdd-endpoint/local_input.h"
 #include "tools/mdd-endpoint/local_output.h"
 
@@ -32,7 +33,7 @@ struct Options {
     std::filesystem::path json;             // empty: none
     std::filesystem::path trace;            // empty: none
     std::chrono::milliseconds run_time{0};  // 0: until a signal
-    std::chrono::milliseconds handshake_timeout{0};
+    HandshakeTimes handshake;
     std::string cname;  // empty: a random one
     bool start_paused = false;
     bool request_keyframe_on_join = false;

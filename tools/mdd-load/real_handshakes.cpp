@@ -65,9 +65,9 @@ class RealHandshakes::Impl {
         boost::asio::post(io_, [this, endpoint] {
             auto& exchange = exchanges_[endpoint];
             if (!exchange)
-                exchange =
-                    std::make_unique<KeyExchange>(io_, *identities_[endpoint % identities_.size()],
-                                                  kDeadline, events_of(endpoint));
+                exchange = std::make_unique<KeyExchange>(
+                    io_, *identities_[endpoint % identities_.size()],
+                    endpoint::HandshakeTimes{.deadline = kDeadline}, events_of(endpoint));
             {
                 const std::lock_guard lock(mutex_);
                 ++counts_.begun;

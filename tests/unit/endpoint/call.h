@@ -21,7 +21,7 @@ class CallTest : public ::testing::TestWithParam<srtp::Profile> {
         options.key = client_.key_file;
         options.kmf = kmf_.fingerprint();
         options.profile = GetParam();
-        options.handshake_timeout = 5s;
+        options.handshake.deadline = 5s;
         return options;
     }
     Options source(std::uint32_t ssrc, unsigned rate = 500) {

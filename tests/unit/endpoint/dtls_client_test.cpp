@@ -96,6 +96,17 @@ TEST_F(DtlsClientTest, FirstRepeatComesAfterAQuarterOfASecond) {
     EXPECT_FALSE(client.time_to_repeat());
 }
 
+TEST_F(DtlsClientTest, FirstRepeatComesAsLateAsItIsTold) {
+    const auto who = identity(srtp::Profile::double_aes_128_gcm);
+    const auto late = 2 * DtlsClient::kLongestRepeat;
+    DtlsClient client(
+        who, [](srtp::Bytes) {}, late);
+    client.start();
+    ASSERT_TRUE(client.time_to_repeat());
+    EXPECT_LE(*client.time_to_repeat(), late);
+    EXPECT_GT(*client.time_to_repeat(), DtlsClient::kLongestRepeat);
+}
+
 TEST_F(DtlsClientTest, LostFinalFlightIsRepeatedUntilTheServersFinishedComes) {
     const auto who = identity(srtp::Profile::double_aes_256_gcm);
     KeyServer server(server_, srtp::Profile::double_aes_256_gcm);

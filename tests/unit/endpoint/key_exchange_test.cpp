@@ -37,7 +37,7 @@ class KeyExchangeTest : public ::testing::Test {
     std::vector<std::uint16_t> spis;
     KeyExchange exchange{loop_,
                          identity_,
-                         std::chrono::seconds(5),
+                         {.deadline = std::chrono::seconds(5)},
                          {[this](srtp::Bytes d) { out_.emplace_back(d.begin(), d.end()); },
                           [this](const srtp::HopKeys&) { ++handshakes; },
                           [this](EktKey key) { return spis.push_back(key.spi), accepts; },
@@ -128,6 +128,21 @@ TEST_F(KeyExchangeTest, EktKeyThatIsNotAcceptedEndsTheAssociationWithAnAlert) {
     EXPECT_EQ(ends, 1);
     EXPECT_EQ(first.alert(), SSL_AD_ILLEGAL_PARAMETER);
     EXPECT_NE(exchange.counters().failure.find("two EKT keys"), std::string::npos);
+}
+
+TEST_F(KeyExchangeTest, HandshakeEndsAtItsDeadlineThoughTheFirstRepeatWouldComeLater) {
+    int failures = 0, hellos = 0;
+    KeyExchange lonely(loop_, identity_,
+                       {.deadline = std::chrono::milliseconds(20),
+                        .first_repeat = DtlsClient::kLongestFirstRepeat},
+                       {[&](srtp::Bytes) { ++hellos; }, [](const srtp::HopKeys&) { FAIL(); },
+                        [](EktKey) { return true; }, [] { FAIL(); }, [&] { ++failures; }});
+    lonely.start();
+    loop_.run_for(DtlsClient::kLongestFirstRepeat / 2);
+    EXPECT_EQ(failures, 1);
+    EXPECT_EQ(hellos, 1);
+    EXPECT_EQ(lonely.counters().repeated_flights, 0u);
+    EXPECT_NE(lonely.counters().failure.find("not answered in time"), std::string::npos);
 }
 
 }  // namespace
