@@ -6,9 +6,9 @@
 namespace mdd::load {
 namespace {
 
-// Between the last packet that a leaver is owed and the word to mdd, what is on its way arrives: so
-// long at least, and where nothing later comes to show that it has, so long at most.
-constexpr std::chrono::milliseconds kShortestParting{50}, kLongestParting{3000};
+// mdd is not told of a leaver before all that is on its way from it or to it has arrived; what has
+// not by then is lost.
+constexpr std::chrono::milliseconds kLongestParting{3000};
 constexpr unsigned kMostAtOnce = 16;
 constexpr std::uint64_t kCalm_seconds = 2;
 
@@ -35,6 +35,7 @@ void Joins::start(Tsc now) {
 }
 
 void Joins::begin_unrest(Tsc now) {
+    world_.forget_under_way();
     churn_ = pace(world_.scenario().churn.per_second, now);
     storm_ = pace(world_.scenario().storm.per_second, now);
 }
@@ -155,18 +156,15 @@ void Joins::make_unrest(Tsc now) {
     }
 }
 
-// Has the leaver everything that it is owed? An mdd whose core was away for a while still works on
-// packets from before; one that was sent later comes behind those that the same worker has.
-bool Joins::has_all(const Parting& parting, Tsc now) const {
-    const auto passed = now - parting.left;
-    return passed >= ticks(kLongestParting) ||
-           (passed >= ticks(kShortestParting) &&
-            world_.endpoint(parting.endpoint).heard > parting.left);
+// Has the leaver everything that it is owed, and have the others all of it? An mdd of which a core
+// was away for a while still works on packets from before.
+bool Joins::is_over(const Parting& parting, Tsc now) const {
+    return world_.under_way(parting.endpoint) <= 0 || now - parting.left >= ticks(kLongestParting);
 }
 
 void Joins::part(Tsc now) {
     std::erase_if(partings_, [&](const Parting& parting) {
-        if (!has_all(parting, now)) return false;
+        if (!is_over(parting, now)) return false;
         if (real_ != nullptr)
             real_->leave(parting.endpoint);
         else

@@ -40,7 +40,8 @@ class Joins {
     bool all_present() const { return present_ == world_.plan().endpoints(); }
     std::uint32_t present() const { return present_; }
 
-    // Endpoints leave and come back, and shake hands anew, as the scenario says.
+    // Endpoints leave and come back, and shake hands anew, as the scenario says. Precondition:
+    // nothing is under way.
     void begin_unrest(Tsc now);
     // No more of that; who is away comes back.
     void end_unrest();
@@ -80,7 +81,7 @@ class Joins {
     bool is_calm(EndpointIndex endpoint, Tsc now) const;
     std::optional<EndpointIndex> someone(Tsc now);
     void make_unrest(Tsc now);
-    bool has_all(const Parting& parting, Tsc now) const;
+    bool is_over(const Parting& parting, Tsc now) const;
     void part(Tsc now);
     void return_later(EndpointIndex endpoint, Tsc now);
     void repeat(Tsc now);

@@ -81,7 +81,10 @@ unsigned Transmitter::transmit_on(std::uint16_t queue, std::span<const Built> bu
         journal_.went_out(built[i].place, at);
     }
     const unsigned taken = port_.tx_burst(queue, packets.data(), static_cast<std::uint16_t>(count));
-    for (unsigned i = 0; i < taken; ++i) ++count_of(built[i].stream).sent;
+    for (unsigned i = 0; i < taken; ++i) {
+        ++count_of(built[i].stream).sent;
+        world_.note_sent(world_.stream(built[i].stream).sender);
+    }
     if (taken < count) {
         counts_.refused += count - taken;
         for (unsigned i = taken; i < count; ++i) journal_.went_out(built[i].place, 0);
@@ -131,10 +134,12 @@ void Transmitter::send_report(EndpointIndex reporter, Tsc now) {
     std::array<std::uint8_t, kReportFrameBytes> frame;
     const auto bytes = sender_.write_report(reporter, now, frame.data());
     counts_.rtcp.expected += world_.present(world_.plan().conference_of(reporter)) - 1;
-    if (send_frame(srtp::Bytes(frame).first(bytes)))
-        ++counts_.rtcp.sent;
-    else
+    if (!send_frame(srtp::Bytes(frame).first(bytes))) {
         ++counts_.refused;
+        return;
+    }
+    ++counts_.rtcp.sent;
+    world_.note_sent(reporter);
 }
 
 }  // namespace mdd::load

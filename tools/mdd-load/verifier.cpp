@@ -182,15 +182,15 @@ const Sent* Verifier::match_header(const Rtp& rtp, Leg& leg, const srtp::RtpView
 
 void Verifier::settle(const Rtp& rtp, Leg& leg, const Sent& sent, KindCount& count, Tsc now) {
     const auto receiver = rtp.arrival->receiver;
-    auto& endpoint = world_.endpoint(receiver);
-    endpoint.heard = std::max(endpoint.heard, sent.at);
-    const bool is_owed = sent.at >= since_ && endpoint.presence.covers(sent.at);
+    const bool was_in_call = world_.endpoint(receiver).presence.covers(sent.at);
+    const bool is_owed = was_in_call && sent.at >= since_;
     if (leg.run == 0) ++legs_heard_;
-    place(leg, sent, count, is_owed, now);
+    if (place(leg, sent, count, is_owed, now) && was_in_call)
+        world_.note_arrived(world_.stream(rtp.stream).sender, receiver);
     if (is_owed) ++tally_.by_conference[world_.plan().conference_of(receiver)];
 }
 
-void Verifier::place(Leg& leg, const Sent& sent, KindCount& count, bool is_owed, Tsc now) {
+bool Verifier::place(Leg& leg, const Sent& sent, KindCount& count, bool is_owed, Tsc now) {
     if (leg.run != sent.run) {
         leg.run = sent.run;
         leg.in_highest = sent.index;
@@ -205,14 +205,15 @@ void Verifier::place(Leg& leg, const Sent& sent, KindCount& count, bool is_owed,
         const bool is_copy = behind >= World::kWindowPackets || ((leg.window >> behind) & 1) != 0;
         if (is_copy) {
             if (is_owed) ++count.duplicated;
-            return;
+            return false;
         }
         leg.window |= std::uint64_t{1} << behind;
         if (is_owed) ++count.reordered;
     }
-    if (!is_owed) return;
+    if (!is_owed) return true;
     ++count.received;
     tally_.latency.add(scale_.ns(now - sent.at));
+    return true;
 }
 
 void Verifier::take_rtcp(const Arrival& arrival, Tsc now) {
@@ -243,7 +244,9 @@ void Verifier::take_rtcp(const Arrival& arrival, Tsc now) {
         ++count.bad_inner;
         return;
     }
-    if (says->at < since_ || !receiver.presence.covers(says->at)) return;
+    if (!receiver.presence.covers(says->at)) return;
+    world_.note_arrived(says->endpoint, arrival.receiver);
+    if (says->at < since_) return;
     ++count.received;
     tally_.latency.add(scale_.ns(now - says->at));
 }

@@ -83,7 +83,8 @@ class Verifier {
     void take_rtcp(const Arrival& arrival, Tsc now);
     std::size_t open_outer(const Endpoint& receiver, Leg& leg, srtp::Bytes packet,
                            srtp::Bytes header);
-    void place(Leg& leg, const Sent& sent, KindCount& count, bool is_owed, Tsc now);
+    // False: a copy of what had come before.
+    bool place(Leg& leg, const Sent& sent, KindCount& count, bool is_owed, Tsc now);
 
     World& world_;
     const Journal& journal_;

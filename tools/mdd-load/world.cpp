@@ -27,7 +27,9 @@ World::World(const Scenario& scenario, const Bed& bed, const KeySource& keys)
       endpoints_(plan_.endpoints()),
       streams_(plan_.streams()),
       legs_(plan_.legs()),
-      present_(plan_.conferences()) {
+      present_(plan_.conferences()),
+      traffic_(plan_.endpoints()),
+      packets_in_(plan_.conferences()) {
     for (StreamIndex i = 0; i < plan_.streams(); ++i) {
         auto& stream = streams_[i];
         stream.ssrc = plan_.ssrc_of(i);
@@ -101,7 +103,9 @@ void World::complete(EndpointIndex index, const srtp::HopKeys& hop, Tsc now) {
     endpoint.is_inside = true;
     if (endpoint.presence.is_now()) return;
     endpoint.presence.from = now;
-    ++present_[plan_.conference_of(index)];
+    const auto conference = plan_.conference_of(index);
+    traffic_[index].owed_since = packets_in_[conference];
+    ++present_[conference];
 }
 
 void World::begin_handshake(EndpointIndex index) {
@@ -128,7 +132,34 @@ void World::pause(EndpointIndex index, Tsc now) {
     auto& presence = endpoints_[index].presence;
     if (!presence.is_now()) return;
     presence.until = now;
-    --present_[plan_.conference_of(index)];
+    const auto conference = plan_.conference_of(index);
+    auto& traffic = traffic_[index];
+    traffic.owed += static_cast<std::int64_t>(packets_in_[conference] - traffic.owed_since);
+    --present_[conference];
+}
+
+void World::note_sent(EndpointIndex sender) {
+    const auto conference = plan_.conference_of(sender);
+    ++packets_in_[conference];
+    --traffic_[sender].owed;
+    traffic_[sender].copies += present_[conference] - 1;
+}
+
+void World::note_arrived(EndpointIndex sender, EndpointIndex receiver) {
+    --traffic_[sender].copies;
+    ++traffic_[receiver].received;
+}
+
+std::int64_t World::under_way(EndpointIndex index) const {
+    const auto& traffic = traffic_[index];
+    const auto owed_now =
+        is_present(index) ? packets_in_[plan_.conference_of(index)] - traffic.owed_since : 0;
+    return traffic.copies + traffic.owed + static_cast<std::int64_t>(owed_now) - traffic.received;
+}
+
+void World::forget_under_way() {
+    for (EndpointIndex i = 0; i < traffic_.size(); ++i)
+        traffic_[i] = {.owed_since = packets_in_[plan_.conference_of(i)]};
 }
 
 }  // namespace mdd::load

@@ -40,7 +40,6 @@ struct Endpoint {
     KeysetPtr receive;                // server_write, of the newest handshake
     KeysetPtr receive_before;         // of the one before; packets under it may be under way
     Presence presence;
-    Tsc heard = 0;                 // when the latest sent RTP packet that it received was sent
     bool is_inside = false;        // of the call, even while it is owed nothing
     Tsc keyed_at = 0;              // the end of the newest handshake
     std::uint32_t rtcp_index = 0;  // next SRTCP index to send with
@@ -73,6 +72,14 @@ struct Leg {
     std::uint64_t window = 0;       // bit n: in_highest - n was received
     std::uint32_t run = 0;          // of the stream, that in_highest counts in; 0: none yet
     std::uint32_t joins = 0;        // of the receiver, that out_highest counts in; 0: none yet
+};
+
+// The packets that an endpoint sends and is owed, since the last World::forget_under_way().
+struct Traffic {
+    std::uint64_t owed_since = 0;  // packets of the conference before it came into the call
+    std::int64_t owed = 0;         // times in the call that are over; less what it sent itself
+    std::int64_t received = 0;     // of what it is owed
+    std::int64_t copies = 0;       // of what it sent, that others are owed and have not received
 };
 
 // One thread. Memory for each endpoint about 5 KiB, for each stream 1.2 KiB, for each leg 40 bytes.
@@ -117,6 +124,16 @@ class World {
     void pause(EndpointIndex endpoint, Tsc now);
     bool is_present(EndpointIndex endpoint) const { return endpoints_[endpoint].presence.is_now(); }
 
+    // A packet of `sender`, media or RTCP, has gone out: everybody else in the call is owed it.
+    void note_sent(EndpointIndex sender);
+    // `receiver` has got one that it is owed, for the first time.
+    void note_arrived(EndpointIndex sender, EndpointIndex receiver);
+    // How many copies of what an endpoint sent, and of what it is owed, have not arrived. What is
+    // lost counts for ever.
+    std::int64_t under_way(EndpointIndex endpoint) const;
+    // Nothing is under way any more: what has not arrived is lost.
+    void forget_under_way();
+
   private:
     void begin(EndpointIndex endpoint, const srtp::HopKeys& hop);
     void complete(EndpointIndex endpoint, const srtp::HopKeys& hop, Tsc now);
@@ -130,6 +147,8 @@ class World {
     std::vector<Stream> streams_;
     std::vector<Leg> legs_;
     std::vector<std::uint32_t> present_;
+    std::vector<Traffic> traffic_;           // by endpoint
+    std::vector<std::uint64_t> packets_in_;  // by conference: sent to it
     std::vector<net::HeaderTemplate> headers_;
 };
 

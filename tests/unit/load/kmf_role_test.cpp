@@ -220,41 +220,60 @@ class ChurnTest : public JoinsTest {
         joins_.end_unrest();
         ASSERT_EQ(joins_.counts().departures, 1u);
     }
-    // A packet that was sent then has come to everybody.
-    void hear(Tsc sent_at) {
-        for (auto& endpoint : world_.endpoints()) endpoint.heard = sent_at;
+    // Likewise, when everybody has sent a packet that has not arrived.
+    void let_one_leave_with_packets_under_way() {
+        joins_.start(0);
+        run(0, 10, true);
+        joins_.begin_unrest(5000);
+        for (EndpointIndex i = 0; i < world_.plan().endpoints(); ++i) world_.note_sent(i);
+        run(5000, 5101, true);
+        joins_.end_unrest();
+        ASSERT_EQ(joins_.counts().departures, 1u);
+    }
+    EndpointIndex leaver() const {
+        EndpointIndex index = 0;
+        while (world_.is_present(index)) ++index;
+        return index;
+    }
+    std::vector<EndpointIndex> others_than(EndpointIndex endpoint) const {
+        const auto& plan = world_.plan();
+        std::vector<EndpointIndex> others;
+        for (EndpointIndex i = 0; i < plan.endpoints(); ++i)
+            if (i != endpoint && plan.conference_of(i) == plan.conference_of(endpoint))
+                others.push_back(i);
+        return others;
     }
 };
 
-TEST_F(ChurnTest, WhoLeavesIsPutOutAfterAMomentAndComesBackUnderNewKeys) {
+TEST_F(ChurnTest, WhoLeavesIsPutOutAndComesBackUnderNewKeys) {
     let_one_leave();
     EXPECT_EQ(joins_.present(), 5u);
-    hear(5101);
-    run(5101, 5150, true);
-    EXPECT_TRUE(put_out_.empty());
-    run(5150, 5200, true);
+    run(5101, 5102, true);
     ASSERT_EQ(put_out_.size(), 1u);
     EXPECT_FALSE(world_.is_present(put_out_[0]));
-    run(5200, 5400, true);
+    run(5102, 5310, true);
     EXPECT_TRUE(joins_.all_present());
     EXPECT_EQ(world_.endpoint(put_out_[0]).generation, 2u);
     EXPECT_EQ(world_.endpoint(put_out_[0]).joins, 2u);
 }
 
-TEST_F(ChurnTest, WhoLeavesIsNotPutOutUntilSomethingSentLaterHasCome) {
-    let_one_leave();
-    hear(5100);
+TEST_F(ChurnTest, WhoLeavesIsNotPutOutBeforeItHasWhatItIsOwedAndOthersHaveWhatItSent) {
+    let_one_leave_with_packets_under_way();
     run(5101, 5900, true);
-    EXPECT_TRUE(put_out_.empty()) << "what it is owed may still be in mdd's queue";
-    hear(5101);
-    run(5900, 5901, true);
-    EXPECT_EQ(put_out_.size(), 1u);
-    run(5901, 6101, true);
+    EXPECT_TRUE(put_out_.empty());
+    const auto left = leaver();
+    for (const auto other : others_than(left)) world_.note_arrived(other, left);
+    run(5900, 6000, true);
+    EXPECT_TRUE(put_out_.empty()) << "what it sent may still be in mdd's queue";
+    for (const auto other : others_than(left)) world_.note_arrived(left, other);
+    run(6000, 6001, true);
+    EXPECT_EQ(put_out_, std::vector{left});
+    run(6001, 6210, true);
     EXPECT_TRUE(joins_.all_present()) << "it is away for as long as ever";
 }
 
-TEST_F(ChurnTest, WhoLeavesASilentConferenceIsPutOutAfterThreeSeconds) {
-    let_one_leave();
+TEST_F(ChurnTest, WhoLeavesIsPutOutAfterThreeSecondsWhereSomethingIsLost) {
+    let_one_leave_with_packets_under_way();
     run(5101, 8100, true);
     EXPECT_TRUE(put_out_.empty());
     run(8100, 8101, true);

@@ -270,17 +270,28 @@ TEST_F(Packets, OnlyWhatTheReceiverIsOwedCounts) {
     EXPECT_EQ(lab.verifier.tally().latency.count(), 1u);
 }
 
-TEST_F(Packets, AReceiverHasHeardTheLatestSentOfWhatCameOwedOrNot) {
+TEST_F(Packets, WhatIsUnderWayHasArrivedAtItsFirstCopyThatTheReceiverIsOwed) {
     Lab lab;
-    const auto heard = [&lab] { return lab.world.endpoint(kReceiver).heard; };
-    const auto first = *lab.relay->forward(lab.send(10));
-    lab.receive(*lab.relay->forward(lab.send(12)), 20);
-    EXPECT_EQ(heard(), 12u);
-    lab.receive(first, 21);
-    EXPECT_EQ(heard(), 12u);
+    const auto note_sent = [&lab](Tsc at) {
+        auto datagram = *lab.relay->forward(lab.send(at));
+        lab.world.note_sent(kSender);
+        return datagram;
+    };
+    const auto first = note_sent(10), second = note_sent(11);
+    // Two packets to two receivers, of which this is one.
+    EXPECT_EQ(lab.world.under_way(kSender), 4);
+    EXPECT_EQ(lab.world.under_way(kReceiver), 2);
+    lab.verifier.reset(12);
+    lab.receive(first, 20);
+    EXPECT_EQ(lab.world.under_way(kReceiver), 1) << "though it is of the trial before";
+    lab.receive(first, 20);
+    EXPECT_EQ(lab.world.under_way(kReceiver), 1) << "a copy";
     lab.world.leave(kReceiver, 13);
-    lab.receive(*lab.relay->forward(lab.send(14)), 22);
-    EXPECT_EQ(heard(), 14u);
+    lab.receive(*lab.relay->forward(lab.send(14)), 20);
+    EXPECT_EQ(lab.world.under_way(kReceiver), 1) << "it is not owed that one";
+    lab.receive(second, 20);
+    EXPECT_EQ(lab.world.under_way(kReceiver), 0);
+    EXPECT_EQ(lab.world.under_way(kSender), 2);
 }
 
 TEST_F(Packets, WhatComesUnderKeysThatSomebodyIsAboutToGetIsNoBadTag) {

@@ -128,5 +128,40 @@ TEST_F(WorldTest, WhoLeavesIsOwedWhatWasSentBeforeAndNothingUntilItIsBack) {
     EXPECT_EQ(world_.endpoint(1).joins, 2u);
 }
 
+TEST_F(WorldTest, AnEndpointIsOwedWhatOthersSendWhileItIsInTheCall) {
+    const auto join = [this](EndpointIndex endpoint, Tsc now) {
+        world_.begin_handshake(endpoint);
+        world_.complete_handshake(endpoint, now);
+    };
+    join(0, 1);
+    join(1, 1);
+    join(4, 1);  // of another conference
+    world_.note_sent(0);
+    world_.note_sent(4);
+    join(2, 2);
+    EXPECT_EQ(world_.under_way(2), 0);
+    world_.note_sent(0);
+    world_.note_sent(2);
+    EXPECT_EQ(world_.under_way(0), 3 + 1);
+    EXPECT_EQ(world_.under_way(1), 3);
+    EXPECT_EQ(world_.under_way(2), 2 + 1);
+    EXPECT_EQ(world_.under_way(4), 0);
+    world_.leave(2, 3);
+    world_.note_sent(0);
+    EXPECT_EQ(world_.under_way(2), 2 + 1);
+    world_.note_arrived(0, 2);
+    world_.note_arrived(2, 1);
+    world_.note_arrived(2, 0);
+    EXPECT_EQ(world_.under_way(2), 0);
+    join(2, 4);
+    EXPECT_EQ(world_.under_way(2), 0);
+    EXPECT_EQ(world_.under_way(0), 1 + 1 + 1);
+    world_.forget_under_way();
+    EXPECT_EQ(world_.under_way(0), 0);
+    world_.note_sent(1);
+    EXPECT_EQ(world_.under_way(0), 1);
+    EXPECT_EQ(world_.under_way(1), 2);
+}
+
 }  // namespace
 }  // namespace mdd::load::test
