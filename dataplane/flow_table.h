@@ -26,8 +26,21 @@ struct Flow {
 
 // A flow as the table hashes and compares it: two words, of an address and a port each.
 struct FlowKey {
-    FlowKey(const Flow& flow) : remote(pack(flow.remote)), local(pack(flow.local)) {}
+    FlowKey(const Flow& flow) : FlowKey(pack(flow.remote), pack(flow.local)) {}
+    // Of words that are packed already.
+    FlowKey(std::uint64_t packed_remote, std::uint64_t packed_local)
+        : remote(packed_remote), local(packed_local) {}
     FlowKey() = default;
+
+    Flow unpacked() const { return {unpack(remote), unpack(local)}; }
+    static std::uint64_t pack(const net::SocketAddress& address) {
+        return std::uint64_t{static_cast<std::uint32_t>(address.ip)} << 16 |
+               static_cast<std::uint16_t>(address.port);
+    }
+    static net::SocketAddress unpack(std::uint64_t word) {
+        return {net::Be32{static_cast<std::uint32_t>(word >> 16)},
+                net::Be16{static_cast<std::uint16_t>(word)}};
+    }
 
     // Asked at once: which of the words differs, nobody wants to know.
     bool operator==(const FlowKey& other) const {
@@ -35,12 +48,6 @@ struct FlowKey {
     }
 
     std::uint64_t remote = 0, local = 0;
-
-  private:
-    static std::uint64_t pack(const net::SocketAddress& address) {
-        return std::uint64_t{static_cast<std::uint32_t>(address.ip)} << 16 |
-               static_cast<std::uint16_t>(address.port);
-    }
 };
 
 class FlowTable {

@@ -53,7 +53,14 @@ Ingress::Ingress(const WorkerConfig& config, Table& table, Egress& egress, Mailb
       egress_(egress),
       mailbox_(mailbox),
       counters_(counters),
-      hand_off_(config.to_worker) {}
+      hand_off_(config.to_worker) {
+    const auto first_udp_port = net::to_be(config.udp_ports.front());
+    for (const auto& binding : config.ports)
+        entrances_.push_back({static_cast<PortIndex>(entrances_.size()), binding.address,
+                              net::UsualHeaders({binding.address, first_udp_port}),
+                              FlowKey::pack({binding.address, first_udp_port}),
+                              binding.port->features().rx_ipv4_checksum});
+}
 
 void Ingress::drop(rte_mbuf* packet, Verdict verdict) {
     counters_.drop(verdict);
@@ -65,22 +72,21 @@ bool Ingress::refuse(rte_mbuf* packet, Verdict verdict) {
     return false;
 }
 
-[[gnu::always_inline]] inline bool Ingress::is_for_us(const Entrance& entrance,
-                                                      const net::SocketAddress& to) const {
-    if (to.ip != entrance.address) return false;
-    return to.port == entrance.first_udp_port ||
-           std::ranges::find(config_.udp_ports, net::from_be(to.port)) != config_.udp_ports.end();
+bool Ingress::has_port(net::Be16 udp_port) const {
+    return std::ranges::find(config_.udp_ports, net::from_be(udp_port)) != config_.udp_ports.end();
 }
 
-[[gnu::always_inline]] inline bool Ingress::udp(const Entrance& entrance, rte_mbuf* packet,
-                                                const net::Frame& parsed, Arrival& arrival) {
-    if (!is_for_us(entrance, parsed.destination)) return refuse(packet, Verdict::not_for_us);
-    if (parsed.payload_bytes > kMaxDatagramBytes) return refuse(packet, Verdict::bad_udp);
-    auto* data = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, parsed.payload_offset);
-    const auto kind = srtp::classify_datagram(Bytes(data, parsed.payload_bytes));
+[[gnu::always_inline]] inline bool Ingress::datagram(PortIndex port, rte_mbuf* packet,
+                                                     const FlowKey& flow,
+                                                     std::uint16_t payload_offset,
+                                                     std::uint16_t payload_bytes,
+                                                     Arrival& arrival) {
+    if (payload_bytes > kMaxDatagramBytes) return refuse(packet, Verdict::bad_udp);
+    auto* data = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, payload_offset);
+    const auto kind = srtp::classify_datagram(Bytes(data, payload_bytes));
     switch (kind) {
         case DatagramKind::dtls:
-            dtls(entrance.port, packet, parsed);
+            dtls(port, packet, flow, payload_offset, payload_bytes);
             return false;
         case DatagramKind::stun:
             return refuse(packet, Verdict::stun_unknown_ufrag);
@@ -92,10 +98,9 @@ bool Ingress::refuse(rte_mbuf* packet, Verdict verdict) {
     }
     // Part by part where they belong: put together first and copied as a whole, they would be
     // loaded before they are stored.
-    const FlowKey flow({parsed.source, parsed.destination});
     arrival.packet = packet;
     arrival.data = data;
-    arrival.bytes = parsed.payload_bytes;
+    arrival.bytes = payload_bytes;
     arrival.is_rtcp = kind == DatagramKind::rtcp;
     arrival.flow = flow;
     arrival.place = table_.flows().prefetch(flow);
@@ -108,14 +113,26 @@ bool Ingress::refuse(rte_mbuf* packet, Verdict verdict) {
     if (packet->nb_segs != 1) return refuse(packet, Verdict::bad_l2);
     poison_tailroom(packet);
     const bool checked = entrance.device_checks && has_checked_ip(packet);
+    const auto ip_checksum =
+        checked ? net::IpChecksum::verified_by_device : net::IpChecksum::verify;
+    net::UsualHeaders::Match usual;
+    if (entrance.usual.match(frame_bytes(packet), usual, ip_checksum))
+        return datagram(entrance.port, packet, {FlowKey::pack(usual.source), entrance.usual_local},
+                        net::kHeaderBytes, usual.payload_bytes, arrival);
+    return unusual_frame(entrance, packet, ip_checksum, arrival);
+}
+
+bool Ingress::unusual_frame(const Entrance& entrance, rte_mbuf* packet, net::IpChecksum ip_checksum,
+                            Arrival& arrival) {
     net::Frame parsed;
-    const auto verdict =
-        net::parse_frame(frame_bytes(packet), parsed,
-                         checked ? net::IpChecksum::verified_by_device : net::IpChecksum::verify);
+    const auto verdict = net::parse_frame(frame_bytes(packet), parsed, ip_checksum);
     if (verdict != Verdict::accepted) return refuse(packet, verdict);
     switch (parsed.kind) {
         case net::FrameKind::udp:
-            return udp(entrance, packet, parsed, arrival);
+            if (parsed.destination.ip != entrance.address || !has_port(parsed.destination.port))
+                return refuse(packet, Verdict::not_for_us);
+            return datagram(entrance.port, packet, Flow{parsed.source, parsed.destination},
+                            parsed.payload_offset, parsed.payload_bytes, arrival);
         case net::FrameKind::arp:
             arp(entrance.port, packet, net::payload_of(frame_bytes(packet), parsed));
             return false;
@@ -131,9 +148,7 @@ bool Ingress::refuse(rte_mbuf* packet, Verdict verdict) {
 void Ingress::sort(PortIndex port, rte_mbuf** packets, unsigned count, MediaLanes& lanes) {
     counters_.received.add(count);
     for (unsigned i = 0; i < count; ++i) prefetch_frame(packets[i]);
-    const auto& binding = config_.ports[port];
-    const Entrance entrance{port, binding.address, net::to_be(config_.udp_ports.front()),
-                            binding.port->features().rx_ipv4_checksum};
+    const auto& entrance = entrances_[port];
     unsigned arrived = 0;
     for (unsigned i = 0; i < count; ++i) arrived += frame(entrance, packets[i], arrivals_[arrived]);
     look_up(arrived, lanes);
@@ -205,15 +220,16 @@ void Ingress::icmp(PortIndex port, rte_mbuf* packet, net::Frame parsed) {
     egress_.send_frame(reply, port);
 }
 
-void Ingress::dtls(PortIndex port, rte_mbuf* packet, net::Frame parsed) {
+void Ingress::dtls(PortIndex port, rte_mbuf* packet, FlowKey flow, std::uint16_t payload_offset,
+                   std::uint16_t payload_bytes) {
     const Notice notice{.kind = Notice::Kind::dtls,
                         .worker = config_.index,
                         .port = port,
-                        .flow = {parsed.source, parsed.destination},
+                        .flow = flow.unpacked(),
                         .mac = net::source_mac_of(frame_bytes(packet)),
                         .packet = packet,
-                        .payload_offset = parsed.payload_offset,
-                        .payload_bytes = parsed.payload_bytes};
+                        .payload_offset = payload_offset,
+                        .payload_bytes = payload_bytes};
     unpoison_room(packet);
     if (!mailbox_.notify_unproven(notice)) drop(packet, Verdict::dtls_rate);
 }

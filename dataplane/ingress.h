@@ -7,6 +7,7 @@
 #include "dataplane/egress.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/net/frame.h"
+#include "dataplane/net/usual_headers.h"
 #include "dataplane/worker.h"
 
 namespace mdd {
@@ -23,13 +24,13 @@ class Ingress {
     void sort_handed(const HandedPacket* packets, unsigned count, MediaLanes& lanes);
 
   private:
-    // Where a burst has come in. `device_checks`: the device says of a packet whether its IPv4
-    // checksum is good.
+    // Where a burst comes in.
     struct Entrance {
         PortIndex port;
-        net::Be32 address;         // ours
-        net::Be16 first_udp_port;  // mostly the only one
-        bool device_checks;
+        net::Be32 address;          // ours
+        net::UsualHeaders usual;    // to it, and to the first UDP port, mostly the only one
+        std::uint64_t usual_local;  // that address, as FlowKey packs it
+        bool device_checks;         // the device says of a packet whether its IPv4 checksum is good
     };
     // A media datagram whose sender is being looked up. On a line of its own, so that its place is
     // quickly found.
@@ -41,9 +42,12 @@ class Ingress {
         FlowKey flow;
         std::size_t place;  // in the flow table
     };
-    // Both: whether it is media, and now in `arrival`; else it has met its end.
+    // Each: whether it is media, and now in `arrival`; else it has met its end.
     bool frame(const Entrance& entrance, rte_mbuf* packet, Arrival& arrival);
-    bool udp(const Entrance& entrance, rte_mbuf* packet, const net::Frame& frame, Arrival& arrival);
+    bool unusual_frame(const Entrance& entrance, rte_mbuf* packet, net::IpChecksum ip_checksum,
+                       Arrival& arrival);
+    bool datagram(PortIndex port, rte_mbuf* packet, const FlowKey& flow,
+                  std::uint16_t payload_offset, std::uint16_t payload_bytes, Arrival& arrival);
     // The first `arrived` of the arrivals into their lanes; strangers' meet their end.
     void look_up(unsigned arrived, MediaLanes& lanes);
     // What is in the lane and not of this worker's senders, to its owner.
@@ -51,16 +55,18 @@ class Ingress {
     void arp(PortIndex port, rte_mbuf* packet, srtp::Bytes payload);
     // These by value: what is referred to cannot stay in registers, for any packet.
     void icmp(PortIndex port, rte_mbuf* packet, net::Frame frame);
-    void dtls(PortIndex port, rte_mbuf* packet, net::Frame frame);
+    void dtls(PortIndex port, rte_mbuf* packet, FlowKey flow, std::uint16_t payload_offset,
+              std::uint16_t payload_bytes);
     void drop(rte_mbuf* packet, srtp::Verdict verdict);
     bool refuse(rte_mbuf* packet, srtp::Verdict verdict);  // drops; false
-    bool is_for_us(const Entrance& entrance, const net::SocketAddress& to) const;
+    bool has_port(net::Be16 udp_port) const;
 
     const WorkerConfig& config_;
     Table& table_;
     Egress& egress_;
     Mailbox& mailbox_;
     Counters& counters_;
+    std::vector<Entrance> entrances_;  // by port
     HandOff hand_off_;
     std::array<Arrival, kMaxBurst> arrivals_;
 };

@@ -12,8 +12,6 @@
 
 namespace mdd::net {
 
-inline constexpr std::size_t kHeaderBytes = kEthernetBytes + kIpv4Bytes + kUdpBytes;  // 42
-
 // Where the fields stand that differ from packet to packet, and how they are written.
 namespace header_fields {
 inline constexpr std::size_t kIpAt = kEthernetBytes;

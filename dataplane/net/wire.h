@@ -14,6 +14,7 @@ inline constexpr std::size_t kMacBytes = 6;
 inline constexpr std::size_t kEthernetBytes = 14;
 inline constexpr std::size_t kIpv4Bytes = 20;  // without options; we neither send nor take any
 inline constexpr std::size_t kUdpBytes = 8;
+inline constexpr std::size_t kHeaderBytes = kEthernetBytes + kIpv4Bytes + kUdpBytes;  // 42
 inline constexpr std::size_t kArpPacketBytes = 28;  // Ethernet and IPv4
 
 inline constexpr std::uint16_t kTypeIpv4 = 0x0800, kTypeArp = 0x0806;  // EtherType

@@ -1,10 +1,11 @@
-// Any bytes as an Ethernet frame: what is accepted stays inside, and its ARP and echo answers are
-// well-formed frames.
+// Any bytes as an Ethernet frame: what is accepted stays inside, the quick look at the usual
+// headers says the same, and ARP and echo answers are well-formed frames.
 #include <vector>
 
 #include "dataplane/net/arp.h"
 #include "dataplane/net/frame.h"
 #include "dataplane/net/icmp.h"
+#include "dataplane/net/usual_headers.h"
 #include "tests/support/fuzz_input.h"
 
 using namespace mdd;
@@ -45,6 +46,22 @@ void check_echo(srtp::Bytes bytes, const Frame& frame) {
     test::must(net::destination_mac_of(reply) == net::source_mac_of(bytes));
 }
 
+// Where the frame's destination would be ours: usual means accepted, and the other way round.
+void check_usual(srtp::Bytes bytes, Verdict verdict, const Frame& parsed,
+                 net::IpChecksum checksum) {
+    constexpr std::size_t kDestinationAt = 30, kPortAt = 36;
+    if (bytes.size() < net::kHeaderBytes) return;
+    const net::SocketAddress ours{net::to_be(srtp::load_be32(&bytes[kDestinationAt])),
+                                  net::to_be(srtp::load_be16(&bytes[kPortAt]))};
+    const bool is_usual = verdict == Verdict::accepted && parsed.kind == FrameKind::udp &&
+                          parsed.l3_offset == net::kEthernetBytes;
+    net::UsualHeaders::Match match;
+    test::must(net::UsualHeaders(ours).match(bytes, match, checksum) == is_usual);
+    if (!is_usual) return;
+    test::must(match.source == parsed.source && match.payload_bytes == parsed.payload_bytes);
+    test::must(parsed.destination == ours && parsed.payload_offset == net::kHeaderBytes);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
@@ -55,6 +72,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         net::parse_frame(input.bytes(), trusting, net::IpChecksum::verified_by_device);
     // Believing the device about the checksum can only let more through.
     if (verdict == Verdict::accepted) test::must(trusted == Verdict::accepted);
+    check_usual(input.bytes(), verdict, strict, net::IpChecksum::verify);
+    check_usual(input.bytes(), trusted, trusting, net::IpChecksum::verified_by_device);
     if (trusted != Verdict::accepted) return 0;
     check_place(trusting, size_bytes);
     test::must(!net::source_mac_of(input.bytes()).is_group());
