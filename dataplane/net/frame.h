@@ -1,6 +1,6 @@
 // Where everything sits in a received Ethernet frame: one bounded, total parser. It reads nothing
 // outside the frame, writes nothing, and does not know which addresses are ours. All of it stands
-// here, to be compiled into the loop over what arrives: each layer checks that its bytes are there
+// here, to be compiled into loops over what arrives: each layer checks that its bytes are there
 // before it reads them.
 #pragma once
 

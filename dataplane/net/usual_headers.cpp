@@ -4,8 +4,10 @@
 namespace mdd::net {
 namespace {
 
-constexpr std::size_t kSourceMacAt = 6, kTypeAt = 12, kVersionAt = 14, kFragmentAt = 20,
-                      kProtocolAt = 23, kDestinationAt = 30, kPortAt = 36;
+using header_fields::kIpAt;
+constexpr std::size_t kSourceMacAt = kMacBytes, kTypeAt = 2 * kMacBytes;
+constexpr std::size_t kVersionAt = kIpAt, kFragmentAt = kIpAt + 6, kProtocolAt = kIpAt + 9,
+                      kDestinationAt = kIpAt + 16, kPortAt = header_fields::kUdpAt + 2;
 
 struct Pattern {
     std::array<std::uint8_t, kHeaderBytes> bytes{}, mask{};

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "dataplane/net/frame.h"
+#include "dataplane/net/header_template.h"
 
 namespace mdd::net {
 
@@ -52,12 +53,12 @@ class UsualHeaders {
 
 [[gnu::always_inline]] inline bool UsualHeaders::match(srtp::Bytes frame, Match& out,
                                                        IpChecksum ip_checksum) const {
-    constexpr std::size_t kIpAt = kEthernetBytes, kUdpAt = kIpAt + kIpv4Bytes;
+    using namespace header_fields;
     if (frame.size() < kHeaderBytes || !is_same(frame.data())) return false;
     const auto* ip = frame.data() + kIpAt;
     const auto* udp = frame.data() + kUdpAt;
-    const std::size_t total_bytes = srtp::load_be16(ip + 2);
-    const std::size_t udp_bytes = srtp::load_be16(udp + 4);
+    const std::size_t total_bytes = srtp::load_be16(frame.data() + kIpLengthAt);
+    const std::size_t udp_bytes = srtp::load_be16(frame.data() + kUdpLengthAt);
     if (total_bytes > frame.size() - kIpAt || udp_bytes < kUdpBytes ||
         udp_bytes + kIpv4Bytes != total_bytes)
         return false;

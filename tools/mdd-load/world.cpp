@@ -134,27 +134,27 @@ void World::pause(EndpointIndex index, Tsc now) {
     presence.until = now;
     const auto conference = plan_.conference_of(index);
     auto& traffic = traffic_[index];
-    traffic.owed += static_cast<std::int64_t>(packets_in_[conference] - traffic.owed_since);
+    traffic.under_way += static_cast<std::int64_t>(packets_in_[conference] - traffic.owed_since);
     --present_[conference];
 }
 
 void World::note_sent(EndpointIndex sender) {
     const auto conference = plan_.conference_of(sender);
     ++packets_in_[conference];
-    --traffic_[sender].owed;
-    traffic_[sender].copies += present_[conference] - 1;
+    // One for each other, and none for itself, though it is one more of the conference.
+    traffic_[sender].under_way += std::int64_t{present_[conference]} - 2;
 }
 
 void World::note_arrived(EndpointIndex sender, EndpointIndex receiver) {
-    --traffic_[sender].copies;
-    ++traffic_[receiver].received;
+    --traffic_[sender].under_way;
+    --traffic_[receiver].under_way;
 }
 
 std::int64_t World::under_way(EndpointIndex index) const {
     const auto& traffic = traffic_[index];
     const auto owed_now =
         is_present(index) ? packets_in_[plan_.conference_of(index)] - traffic.owed_since : 0;
-    return traffic.copies + traffic.owed + static_cast<std::int64_t>(owed_now) - traffic.received;
+    return traffic.under_way + static_cast<std::int64_t>(owed_now);
 }
 
 void World::forget_under_way() {

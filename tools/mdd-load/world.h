@@ -74,12 +74,11 @@ struct Leg {
     std::uint32_t joins = 0;        // of the receiver, that out_highest counts in; 0: none yet
 };
 
-// The packets that an endpoint sends and is owed, since the last World::forget_under_way().
+// What an endpoint sends and is owed, since the last World::forget_under_way().
 struct Traffic {
     std::uint64_t owed_since = 0;  // packets of the conference before it came into the call
-    std::int64_t owed = 0;         // times in the call that are over; less what it sent itself
-    std::int64_t received = 0;     // of what it is owed
-    std::int64_t copies = 0;       // of what it sent, that others are owed and have not received
+    // Copies that have not arrived, without those of the time in the call that is not over.
+    std::int64_t under_way = 0;
 };
 
 // One thread. Memory for each endpoint about 5 KiB, for each stream 1.2 KiB, for each leg 40 bytes.

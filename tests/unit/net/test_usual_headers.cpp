@@ -78,7 +78,7 @@ TEST(UsualHeaders, agree_with_the_parser_on_other_kinds_of_frames) {
     expect_agreement(tagged, "priority tag");
 }
 
-TEST(UsualHeaders, agree_with_the_parser_on_lengths_and_sources_at_random) {
+TEST(UsualHeaders, agree_with_the_parser_on_bytes_at_random) {
     std::mt19937 random(1);
     for (int i = 0; i < 20'000; ++i) {
         auto bytes = test::udp_frame();
