@@ -96,6 +96,11 @@ bool Ingress::has_port(net::Be16 udp_port) const {
         case DatagramKind::rtcp:
             break;
     }
+    const auto hash = FlowTable::hash(flow);
+    if (is_flooded_ && table_.flows().is_nobodys(hash)) {
+        strangers_[strange_++] = packet;
+        return false;
+    }
     // Part by part where they belong: put together first and copied as a whole, they would be
     // loaded before they are stored.
     arrival.packet = packet;
@@ -103,7 +108,7 @@ bool Ingress::has_port(net::Be16 udp_port) const {
     arrival.bytes = payload_bytes;
     arrival.is_rtcp = kind == DatagramKind::rtcp;
     arrival.flow = flow;
-    arrival.place = table_.flows().prefetch(flow);
+    arrival.place = table_.flows().prefetch(hash);
     return true;
 }
 
@@ -152,6 +157,8 @@ void Ingress::sort(PortIndex port, rte_mbuf** packets, unsigned count, MediaLane
     unsigned arrived = 0;
     for (unsigned i = 0; i < count; ++i) arrived += frame(entrance, packets[i], arrivals_[arrived]);
     look_up(arrived, lanes);
+    is_flooded_ = 3 * strange_ >= count;
+    if (strange_ != 0) drop_strangers();
     if (hand_off_.is_alone()) return;
     hand_off(lanes.rtp, false);
     hand_off(lanes.rtcp, true);
@@ -160,23 +167,23 @@ void Ingress::sort(PortIndex port, rte_mbuf** packets, unsigned count, MediaLane
 }
 
 void Ingress::look_up(unsigned arrived, MediaLanes& lanes) {
-    // Of whom a flood would be: together they cost less.
-    std::array<rte_mbuf*, kMaxBurst> strangers;
-    unsigned strange = 0;
     for (unsigned i = 0; i < arrived; ++i) {
         const auto& arrival = arrivals_[i];
         auto* sender = table_.flows().find_and_prefetch(arrival.flow, arrival.place);
         if (sender == nullptr) {
-            strangers[strange++] = arrival.packet;
+            strangers_[strange_++] = arrival.packet;
             continue;
         }
         prefetch_second_line(arrival.packet);
         (arrival.is_rtcp ? lanes.rtcp : lanes.rtp)
             .add({arrival.packet, arrival.data, arrival.bytes, sender});
     }
-    if (strange == 0) return;
-    counters_.drop(Verdict::unknown_source, strange);
-    free_packets(strangers.data(), strange);
+}
+
+void Ingress::drop_strangers() {
+    counters_.drop(Verdict::unknown_source, strange_);
+    free_packets(strangers_.data(), strange_);
+    strange_ = 0;
 }
 
 void Ingress::arp(PortIndex port, rte_mbuf* packet, Bytes payload) {

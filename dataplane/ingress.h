@@ -48,8 +48,9 @@ class Ingress {
                        Arrival& arrival);
     bool datagram(PortIndex port, rte_mbuf* packet, const FlowKey& flow,
                   std::uint16_t payload_offset, std::uint16_t payload_bytes, Arrival& arrival);
-    // The first `arrived` of the arrivals into their lanes; strangers' meet their end.
+    // The first `arrived` of the arrivals into their lanes, or among the strangers.
     void look_up(unsigned arrived, MediaLanes& lanes);
+    void drop_strangers();
     // What is in the lane and not of this worker's senders, to its owner.
     void hand_off(Lane& lane, bool is_rtcp);
     void arp(PortIndex port, rte_mbuf* packet, srtp::Bytes payload);
@@ -69,6 +70,12 @@ class Ingress {
     std::vector<Entrance> entrances_;  // by port
     HandOff hand_off_;
     std::array<Arrival, kMaxBurst> arrivals_;
+    // Of this burst. A flood would be of them: together they cost less.
+    std::array<rte_mbuf*, kMaxBurst> strangers_;
+    unsigned strange_ = 0;
+    // A third of the last burst, or more, was strangers'. Asking first who is nobody's makes them
+    // cheaper then; where there are few, it makes everybody else dearer.
+    bool is_flooded_ = false;
 };
 
 }  // namespace mdd

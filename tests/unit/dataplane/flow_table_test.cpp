@@ -50,6 +50,12 @@ TEST(FlowTable, gives_a_known_flow_to_another_member) {
     EXPECT_EQ(table.find(flow(7)), &two);
     table.erase(flow(7));
     EXPECT_EQ(table.find(flow(7)), nullptr);
+    EXPECT_TRUE(table.is_nobodys(FlowTable::hash(flow(7))));
+}
+
+TEST(FlowTable, nobody_is_known_to_an_empty_one) {
+    EXPECT_TRUE(FlowTable(0).is_nobodys(FlowTable::hash(flow(7))));
+    EXPECT_TRUE(FlowTable(100).is_nobodys(FlowTable::hash(flow(7))));
 }
 
 // Full, emptied and filled again in random order: probes run into each other and round the end, and
@@ -60,6 +66,7 @@ TEST(FlowTable, holds_what_a_map_holds_whatever_comes_and_goes) {
     std::map<unsigned, Member*> expected;
     std::mt19937 random(1);
     FlowTable table(kFlows);
+    unsigned strangers = 0, seen_through = 0;
     for (unsigned step = 0; step < kSteps; ++step) {
         const auto key = random() % members.size();
         if (expected.contains(key)) {
@@ -72,11 +79,38 @@ TEST(FlowTable, holds_what_a_map_holds_whatever_comes_and_goes) {
         if (step % 16 != 0) continue;
         for (unsigned k = 0; k < members.size(); ++k) {
             const auto found = expected.find(k);
-            const auto place = table.prefetch(flow(k));
-            ASSERT_EQ(table.find_and_prefetch(flow(k), place),
+            const auto hash = FlowTable::hash(flow(k));
+            ASSERT_EQ(table.find_and_prefetch(flow(k), table.prefetch(hash)),
                       found == expected.end() ? nullptr : found->second)
                 << "flow " << k << " after " << step << " steps";
+            const bool is_nobodys = table.is_nobodys(hash);
+            ASSERT_FALSE(is_nobodys && found != expected.end())
+                << "flow " << k << " after " << step << " steps";
+            strangers += found == expected.end();
+            seen_through += is_nobodys;
         }
+    }
+    EXPECT_GT(seen_through, strangers * 7 / 8);
+    for (const auto& [key, member] : expected) table.erase(flow(key));
+    for (unsigned k = 0; k < members.size(); ++k)
+        EXPECT_TRUE(table.is_nobodys(FlowTable::hash(flow(k)))) << "flow " << k;
+}
+
+// More than a count of them can say.
+TEST(FlowTable, flows_whose_hashes_end_alike_are_all_known_as_long_as_they_are_there) {
+    constexpr unsigned kFlows = 300, kEnd = 0x1fff;
+    std::vector<Flow> alike;
+    for (unsigned remote = 1; alike.size() < kFlows; ++remote)
+        if ((FlowTable::hash(flow(remote)) & kEnd) == 0) alike.push_back(flow(remote));
+    Member member;
+    FlowTable table(kFlows);
+    for (const auto& one : alike) table.put(one, &member);
+    for (; !alike.empty(); alike.pop_back()) {
+        for (const auto& one : alike) {
+            ASSERT_FALSE(table.is_nobodys(FlowTable::hash(one)));
+            ASSERT_EQ(table.find(one), &member);
+        }
+        table.erase(alike.back());
     }
 }
 

@@ -116,6 +116,26 @@ TEST_F(Overload, WhatAnEndpointSentFromItsOldAddressIsNobodysOnceItHasMoved) {
     EXPECT_TRUE(bed->conserved());
 }
 
+TEST_F(Overload, MembersAreHeardThroughAFloodOfStrangers) {
+    constexpr unsigned kRounds = 20, kOfEach = 7, kStrangers = kBurst - 2 * kOfEach;
+    constexpr unsigned kFirstStranger = 1000;
+    unsigned strangers = 0;
+    for (unsigned round = 0; round < kRounds; ++round) {
+        for (unsigned i = 0; i < kStrangers; ++i)
+            bed->ring().inject(
+                kAtItsPort, WorkerBed::frame_from(kFirstStranger + strangers++, Packet(60, 0x80)));
+        send(0, kVideo, kAtItsPort, kOfEach);
+        send(2, kAudio, kAtItsPort, kOfEach);
+        work(1);
+    }
+    bed->step();
+    const auto received = bed->take(3);
+    EXPECT_EQ(heard_of(kVideo, received).size(), kRounds * kOfEach);
+    EXPECT_EQ(heard_of(kAudio, received).size(), kRounds * kOfEach);
+    EXPECT_EQ(bed->dropped(Verdict::unknown_source), strangers);
+    EXPECT_TRUE(bed->conserved());
+}
+
 TEST_F(Overload, WhatStillWaitsAtTheEndIsCounted) {
     press();
     bed->drain();
