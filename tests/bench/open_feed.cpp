@@ -12,7 +12,8 @@ namespace mdd::bench {
 namespace {
 
 constexpr unsigned kFeedingWorker = 0;
-// All over 10.250.0.0/16, as members are over their network.
+// All over 10.250.0.0/16, as members are over their network: of fewer addresses a processor learns
+// which of them meet another's entry in a hash table.
 constexpr std::uint32_t kStrangersNetwork = 0x0afa0000, kStrangersScatter = 0x79b1;
 // Where a packet ends: tag, and one byte of EKT.
 constexpr std::size_t kLastTagByteFromEnd = 2;
@@ -83,7 +84,7 @@ OpenFeed::Kind OpenFeed::next_kind() {
 void OpenFeed::write(rte_mbuf* packet) {
     const auto kind = next_kind();
     if (kind == Kind::stranger) {
-        const std::uint32_t place = (strangers_++ % kStrangers * kStrangersScatter) & 0xffff;
+        const std::uint32_t place = (strangers_++ * kStrangersScatter) & 0xffff;
         const net::SocketAddress address{net::to_be(kStrangersNetwork + place),
                                          net::to_be(std::uint16_t{40000})};
         stranger_.header = fan_out_.header_from(address);

@@ -38,7 +38,6 @@ class OpenFeed {
 
   private:
     static constexpr unsigned kBatch = 32;
-    static constexpr unsigned kStrangers = 1024;
     enum class Kind : std::uint8_t { media, bad_tag, stranger };
 
     void plan(const Load& load);

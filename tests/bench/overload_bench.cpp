@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "tests/bench/bench_main.h"
+#include "tests/bench/core_distance.h"
 #include "tests/bench/overload_run.h"
 #include "tools/mdd-load/cpu_name.h"
 
@@ -105,6 +106,48 @@ nlohmann::json to_json(const FanOutConfig& setting, const Scene& scene, const Ou
             {"jain", outcome.jain}};
 }
 
+// TSC cycles of a packet, of each kind.
+struct Costs {
+    double forward, stranger, bad_tag;
+    // A stranger's in bursts that are half strangers': what the others cost more beside it as well.
+    double stranger_among_others;
+    double between_cores;  // from the one that feeds to the worker's
+};
+
+Costs costs_of(OverloadRun& run, double ndr, double seconds) {
+    const auto cycles = [&](const Load& load) { return run.cycles_per_packet(load, seconds); };
+    const auto forward = cycles({.pps = ndr});
+    return {.forward = forward,
+            .stranger = cycles({.pps = ndr, .strangers_share = 1}),
+            .bad_tag = cycles({.pps = ndr, .bad_tags_share = 1}),
+            .stranger_among_others = 2 * cycles({.pps = ndr, .strangers_share = 0.5}) - forward,
+            .between_cores = cycles_between_cores()};
+}
+
+void print(const Costs& costs) {
+    const auto percent = [&](double cycles) { return 100 * cycles / costs.forward; };
+    std::cout << fmt::format(
+        "  a packet that is forwarded costs {:.0f} cycles, a stranger's {:.0f} ({:.1f} %), with "
+        "as many others {:.0f} ({:.1f} %), one with a bad tag {:.0f} ({:.1f} %); what the other "
+        "core writes is here after {:.0f}\n\n",
+        costs.forward, costs.stranger, percent(costs.stranger), costs.stranger_among_others,
+        percent(costs.stranger_among_others), costs.bad_tag, percent(costs.bad_tag),
+        costs.between_cores);
+}
+
+nlohmann::json to_json(const FanOutConfig& setting, const Costs& costs, const std::string& commit) {
+    return {{"bench", "overload_cost"},
+            {"commit", commit},
+            {"cpu", load::cpu_name()},
+            {"size_bytes", setting.size_bytes},
+            {"receivers", setting.receivers},
+            {"forward_cycles", costs.forward},
+            {"stranger_cycles", costs.stranger},
+            {"stranger_among_others_cycles", costs.stranger_among_others},
+            {"bad_tag_cycles", costs.bad_tag},
+            {"between_cores_cycles", costs.between_cores}};
+}
+
 void measure(ForwardLab& lab, const FanOutConfig& setting, const Options& options,
              nlohmann::json& rows) {
     OverloadRun run(lab, setting);
@@ -119,23 +162,9 @@ void measure(ForwardLab& lab, const FanOutConfig& setting, const Options& option
         print(scene, outcome, ndr);
         rows.push_back(to_json(setting, scene, outcome, ndr, options.commit));
     }
-    const auto seconds = options.search_seconds;
-    const auto forward = run.cycles_per_packet({.pps = ndr}, seconds);
-    const auto stranger = run.cycles_per_packet({.pps = ndr, .strangers_share = 1}, seconds);
-    const auto forged = run.cycles_per_packet({.pps = ndr, .bad_tags_share = 1}, seconds);
-    std::cout << fmt::format(
-        "  a packet that is forwarded costs {:.0f} cycles, a stranger's {:.0f} ({:.1f} %), one "
-        "with "
-        "a bad tag {:.0f} ({:.1f} %)\n\n",
-        forward, stranger, 100 * stranger / forward, forged, 100 * forged / forward);
-    rows.push_back({{"bench", "overload_cost"},
-                    {"commit", options.commit},
-                    {"cpu", load::cpu_name()},
-                    {"size_bytes", setting.size_bytes},
-                    {"receivers", setting.receivers},
-                    {"forward_cycles", forward},
-                    {"stranger_cycles", stranger},
-                    {"bad_tag_cycles", forged}});
+    const auto costs = costs_of(run, ndr, options.search_seconds);
+    print(costs);
+    rows.push_back(to_json(setting, costs, options.commit));
 }
 
 int run(const Options& options) {
