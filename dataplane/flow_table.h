@@ -109,10 +109,10 @@ class FlowTable {
     std::size_t mask_;
     std::vector<Entry, srtp::HotAllocator<Entry>> entries_;
     // How many flows have a hash with this end, up to kCrowd, where it stays. Sixteen times as many
-    // counts as flows.
+    // counts as flows; not in hot memory, where they would part what is always used.
     static constexpr std::uint8_t kCrowd = 255;
     std::size_t begin_mask_;
-    std::vector<std::uint8_t, srtp::HotAllocator<std::uint8_t>> begin_here_;
+    std::vector<std::uint8_t> begin_here_;
 };
 
 }  // namespace mdd
